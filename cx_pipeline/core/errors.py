@@ -1,0 +1,55 @@
+"""All errors of the product, one tree.
+
+    CxError
+    ├── PermanentError          trying again gives the same answer
+    │   ├── ConfigurationError  a setting, a file of ours or a command line is wrong
+    │   ├── InputError          what came in cannot be used at all (a file, not a row of it)
+    │   ├── SchemaError         a frame has not the columns or types that its schema declares
+    │   └── StaleWriterError    a newer computation of the same thing was already written
+    └── TransientError          trying again may help
+        ├── DatabaseUnavailableError
+        └── DestinationUnavailableError
+
+A row that cannot be used is no error: it goes to quarantine with a reason. Whether a failure is worth
+another try is a property of its type, so that no caller has to read messages.
+"""
+
+
+class CxError(Exception):
+    """Root of the tree. The message names the thing, the file or row, and what to do about it."""
+
+    is_transient = False
+
+
+class PermanentError(CxError):
+    """Trying again gives the same answer."""
+
+
+class TransientError(CxError):
+    """Trying again may help."""
+
+    is_transient = True
+
+
+class ConfigurationError(PermanentError):
+    """A setting, a file of ours or a command line is wrong."""
+
+
+class InputError(PermanentError):
+    """What came in cannot be used at all."""
+
+
+class SchemaError(PermanentError):
+    """A frame has not the columns or types that its schema declares."""
+
+
+class StaleWriterError(PermanentError):
+    """A newer computation of the same thing was already written."""
+
+
+class DatabaseUnavailableError(TransientError):
+    """The database did not answer in time or is not there."""
+
+
+class DestinationUnavailableError(TransientError):
+    """A system that we send to did not answer in time or is not there."""
