@@ -22,6 +22,8 @@ class Settings(BaseSettings):
     """Folder of the embedded database, the frames and the demo."""
     database_url: SecretStr | None = None
     """PostgreSQL of the application. Not set: the embedded server below `home`."""
+    dagster_database_url: SecretStr | None = None
+    """PostgreSQL of Dagster's own storage, wanted where `database_url` is set. Not set: the embedded server's."""
     storage_root: Path | None = None
     """Folder of the frames (Parquet). Not set: `home`/storage."""
     directory_file: Path | None = None

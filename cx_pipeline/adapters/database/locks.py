@@ -1,0 +1,11 @@
+"""Advisory locks of the application's database. Each has one number here, so that none is used twice by chance."""
+
+MIGRATION_LOCK = 7_203_001
+"""Held (session) while migrations run."""
+INTAKE_LOCK = 7_203_002
+"""Held (transaction) from the numbering of events to their commit, so that arrival order is commit order:
+who sees `arrival_sequence` n sees all below n. Taken just before the one `INSERT` of a transaction."""
+PARTITION_LOCK = 7_203_003
+"""Held (transaction) while partitions of events are made or dropped."""
+LEG_WRITE_LOCK = 7_203_004
+"""Held (transaction) while a window's calls and legs are merged into the tables."""
