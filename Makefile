@@ -72,10 +72,10 @@ bench: $(PROJECT) $(DEVELOPMENT) ## every benchmark; each prints its figures
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
 # The lock files name packages, versions and the hashes of all their files, never where they come from: find-links
-# and extra indexes of this machine stay out, lest a hash be missing that another machine needs.
+# and extra indexes of this machine stay out, lest a hash be missing that another machine needs. Extras stay in: pip 23 checks `gql[requests]` as a package of its own.
 COMPILE = env -u PIP_FIND_LINKS -u PIP_EXTRA_INDEX_URL PIP_CONFIG_FILE=/dev/null \
 	CUSTOM_COMPILE_COMMAND='make lock' $(LOCK_TOOLS)/bin/pip-compile --quiet --no-config --generate-hashes \
-	--strip-extras --no-emit-options --newline lf --build-deps-for wheel --build-deps-for editable $(LOCK_ARGS)
+	--no-strip-extras --no-emit-options --newline lf --build-deps-for wheel --build-deps-for editable $(LOCK_ARGS)
 
 .PHONY: lock
 lock: ## write the lock files from pyproject.toml; LOCK_ARGS=--upgrade takes newer releases
@@ -83,7 +83,8 @@ lock: ## write the lock files from pyproject.toml; LOCK_ARGS=--upgrade takes new
 		&& $(LOCK_TOOLS)/bin/python -m pip install --quiet '$(PIP_TOOLS)'; }
 	@echo "Resolving; the hashes of a new release take a while."
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
-	@$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint requirements.lock pyproject.toml
+	@sed 's/\[[^]]*\]==/==/' requirements.lock > $(LOCK_TOOLS)/requirements.lock # a constraint must not name extras
+	@$(COMPILE) --output-file requirements-dev.lock --extra dev --constraint $(LOCK_TOOLS)/requirements.lock pyproject.toml
 
 .PHONY: clean
 clean: ## remove the environment, caches and builds; data below CX_HOME stay
