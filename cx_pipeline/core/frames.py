@@ -1,0 +1,146 @@
+"""The registry of frames: what each asset stores for a window. Writer, reader, checks and documentation come from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import polars as pl
+
+from cx_pipeline.core.calls.schema import CALL_SCHEMA, LEG_SCHEMA, QUARANTINE_SCHEMA
+from cx_pipeline.core.column_descriptions import CALL_COLUMNS, EVENT_COLUMNS, LEG_COLUMNS, QUARANTINE_COLUMNS
+from cx_pipeline.core.errors import SchemaError
+from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
+from cx_pipeline.core.windows import Window
+
+
+@dataclass(frozen=True, slots=True)
+class FrameContract:
+    """One asset's frame: its columns, their meaning, and the order of its rows (a total one, so that bytes repeat)."""
+
+    name: str
+    schema: pl.Schema
+    descriptions: Mapping[str, str]
+    sort_by: tuple[str, ...]
+    required: tuple[str, ...] = ()
+    """Columns that are never null."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Columns of the upstream frame from which a column is made, where that is known."""
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """The frame with this contract's columns in its order, sorted.
+
+        Raises:
+            SchemaError: a column is missing or has another type.
+        """
+        wrong = [problem for problem in self.schema_problems(frame) if not problem.startswith("unknown")]
+        if wrong:
+            raise SchemaError(f"the frame {self.name} cannot be stored: {'; '.join(wrong)}")
+        return frame.select(self.schema.names()).sort(self.sort_by, nulls_last=True, maintain_order=True)
+
+    def schema_problems(self, frame: pl.DataFrame) -> list[str]:
+        """What is wrong with the frame's columns and types, in words; empty if nothing is."""
+        missing = [f"column {name} is missing" for name in self.schema if name not in frame.schema]
+        other = [
+            f"column {name} is {frame.schema[name]}, not {dtype}"
+            for name, dtype in self.schema.items()
+            if name in frame.schema and frame.schema[name] != dtype
+        ]
+        unknown = [f"unknown column {name}" for name in frame.schema if name not in self.schema]
+        return missing + other + unknown
+
+    def problems(self, frame: pl.DataFrame) -> list[str]:
+        """What is wrong with the frame: columns, types, and nulls where there must be none."""
+        present = [name for name in self.required if name in frame.schema]
+        nulls = frame.select(pl.col(present).null_count()).row(0, named=True) if present else {}
+        return self.schema_problems(frame) + [f"{n} nulls in {name}" for name, n in nulls.items() if n]
+
+
+RAW_JTAPI_EVENTS = FrameContract(
+    name="raw_jtapi_events",
+    schema=RAW_WINDOW_SCHEMA,
+    descriptions=EVENT_COLUMNS,
+    sort_by=("event_time", "arrival_sequence", "event_id"),
+    required=("event_id", "arrival_sequence", "tenant_id", "source", "event_time", "in_window"),
+)
+
+CALL_LEGS = FrameContract(
+    name="call_legs",
+    schema=LEG_SCHEMA,
+    descriptions=LEG_COLUMNS,
+    sort_by=("tenant_id", "call_id", "leg_number", "leg_id"),
+    required=(
+        "leg_id",
+        "leg_key",
+        "call_id",
+        "tenant_id",
+        "leg_number",
+        "agent_extension",
+        "status",
+        "call_type",
+    ),
+    sources={
+        "leg_id": ("call_key", "event_time", "extension"),
+        "leg_key": ("call_key", "event_time", "extension"),
+        "call_id": ("tenant_id", "call_key", "previous_call_key", "link_id", "event_time"),
+        "tenant_id": ("tenant_id",),
+        "root_call_key": ("call_key", "previous_call_key", "link_id"),
+        "agent_extension": ("extension", "calling_extension", "called_extension"),
+        "agent_terminal": ("terminal", "calling_terminal", "called_terminal"),
+        "connection_id": ("connection_id",),
+        "jtapi_id": ("jtapi_id",),
+        "call_type": ("event_name", "event_code", "feature_reason", "event_time"),
+        "direction": ("event_name", "event_code", "direction", "event_time"),
+        "rona_reason": ("cause", "feature_reason"),
+        "ring_time": ("event_time",),
+        "start_time": ("event_time",),
+        "end_time": ("event_time",),
+        "duration_ms": ("event_time",),
+        "held_ms": ("event_time",),
+        "hold_segments": ("event_time",),
+        "has_clock_skew": ("event_time", "received_at"),
+        "participants": ("extension", "calling_extension", "called_extension"),
+        "other_party": ("extension", "calling_extension", "called_extension"),
+        "evidence": ("event_id", "event_time", "event_name", "extension", "call_key"),
+    },
+)
+
+CALLS = FrameContract(
+    name="calls",
+    schema=CALL_SCHEMA,
+    descriptions=CALL_COLUMNS,
+    sort_by=("tenant_id", "start_time", "call_id"),
+    required=("call_id", "tenant_id", "root_call_key", "status", "last_fact_time"),
+    sources={
+        "call_id": ("tenant_id", "call_key", "previous_call_key", "link_id", "event_time"),
+        "tenant_id": ("tenant_id",),
+        "root_call_key": ("call_key", "previous_call_key", "link_id"),
+        "call_keys": ("call_key", "previous_call_key", "link_id"),
+        "start_time": ("event_time",),
+        "end_time": ("event_time",),
+        "last_fact_time": ("event_time",),
+        "participants": ("extension", "calling_extension", "called_extension"),
+    },
+)
+
+QUARANTINED_EVENTS = FrameContract(
+    name="quarantined_events",
+    schema=QUARANTINE_SCHEMA,
+    descriptions=QUARANTINE_COLUMNS,
+    sort_by=("event_time", "reason", "global_call_id", "row"),
+    required=("reason", "row"),
+    sources={"event_time": ("event_time",), "global_call_id": ("global_call_id",)},
+)
+
+FRAMES = {contract.name: contract for contract in (RAW_JTAPI_EVENTS, CALL_LEGS, CALLS, QUARANTINED_EVENTS)}
+"""Every frame that the pipeline stores, by the name of its asset."""
+
+
+def frame_path(name: str, window: Window) -> PurePosixPath:
+    """Where a window's frame lies below the storage root: `call_legs/2026-01-31/2026-01-31T23-00Z_60min.parquet`.
+
+    The length stands in the name, so that frames of another grid of windows are told apart, never mistaken.
+    """
+    minutes = int(window.length.total_seconds()) // 60
+    return PurePosixPath(
+        name, f"{window.start:%Y-%m-%d}", f"{window.start:%Y-%m-%dT%H-%M}Z_{minutes}min.parquet"
+    )
