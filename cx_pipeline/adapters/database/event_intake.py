@@ -1,0 +1,146 @@
+"""Events into the event store: one COPY into a temporary table and one insert, however many there are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+import stamina
+from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from cx_pipeline.adapters.database.failures import database_errors
+from cx_pipeline.adapters.database.locks import INTAKE_LOCK
+from cx_pipeline.adapters.database.partitions import ensure_partitions
+from cx_pipeline.adapters.database.staging import stage, staging_table
+from cx_pipeline.adapters.database.tables import arrival, jtapi_event
+from cx_pipeline.core.errors import DatabaseUnavailableError
+from cx_pipeline.core.events.schema import EVENT_SCHEMA, IDENTITY_COLUMNS
+
+STORED_COLUMNS = ("call_key", "previous_call_key", *EVENT_SCHEMA)
+
+MAX_DAYS = 64
+"""So many day partitions are written in one transaction at most: each costs locks, of which a server has few."""
+
+_STAGED = staging_table("jtapi_event_staging", jtapi_event, STORED_COLUMNS)
+_EVENT_ID = func.jtapi_event_id(*(_STAGED.c[column] for column in IDENTITY_COLUMNS))
+
+_LOCK = select(func.pg_advisory_xact_lock(INTAKE_LOCK))
+_INSERT = (
+    insert(jtapi_event)
+    .from_select(
+        ["event_id", *STORED_COLUMNS],
+        select(_EVENT_ID, *(_STAGED.c[column] for column in STORED_COLUMNS)),
+        include_defaults=False,  # the database numbers them
+    )
+    .on_conflict_do_nothing()
+    .execution_options(preserve_rowcount=True)
+)
+# A temporary table has no statistics: left alone, the planner might read whole partitions.
+_BY_INDEX = (text("SET LOCAL enable_hashjoin = off"), text("SET LOCAL enable_mergejoin = off"))
+_KEEP_FIRST_RECEIVED = (
+    update(jtapi_event)
+    .values(received_at=_STAGED.c.received_at, arrival_sequence=arrival.next_value())
+    .where(
+        jtapi_event.c.event_id == _EVENT_ID,
+        jtapi_event.c.event_time == _STAGED.c.event_time,
+        _STAGED.c.received_at < jtapi_event.c.received_at,
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class InsertCounts:
+    """What became of a batch: `read` = `stored` + `duplicates`."""
+
+    read: int
+    stored: int
+    duplicates: int
+
+    def __add__(self, other: "InsertCounts") -> "InsertCounts":
+        return InsertCounts(
+            self.read + other.read, self.stored + other.stored, self.duplicates + other.duplicates
+        )
+
+
+class EventIntake:
+    """Writes events into the event store. Safe to call twice with the same events, and from several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def insert(self, usable: pl.DataFrame) -> InsertCounts:
+        """Store the events that are not there yet.
+
+        Of several reports of the same fact the one received first counts, in whatever order they come: a stored
+        event whose double has an earlier `received_at` takes that over. It matters, because an event's time is
+        judged by it (clock skew), so that without it legs would depend on the order of arrival. Such an event also
+        gets a new `arrival_sequence`, so that those who look for what is new since their last reading see it.
+
+        Args:
+            usable: as `core.events.intake.prepare` gives it; other columns are ignored.
+
+        Returns:
+            The counts. Should the connection be lost just as the server commits, the next try finds its own events
+            there and counts them as duplicates.
+
+        Raises:
+            DatabaseUnavailableError: the database was not there, and not after several tries either.
+            ConfigurationError: the database has not been migrated.
+            PermanentError: the database refuses the events.
+        """
+        counts = InsertCounts(0, 0, 0)
+        for batch in _batches_of_few_days(usable):
+            for attempt in stamina.retry_context(on=DatabaseUnavailableError, attempts=6, timeout=60):
+                with attempt:
+                    inserted = self._insert(batch)
+            counts += inserted
+        return counts
+
+    def _insert(self, events: pl.DataFrame) -> InsertCounts:
+        different = first_received(events.select(STORED_COLUMNS))
+        with database_errors(f"to store {events.height} events"), self._engine.connect() as connection:
+            ensure_partitions(connection, _days(different))
+            with connection.begin():
+                stage(connection, _STAGED, different)
+                stored = _insert_staged(connection)
+                if stored < different.height:
+                    for setting in _BY_INDEX:
+                        connection.execute(setting)
+                    connection.execute(_KEEP_FIRST_RECEIVED)
+        return InsertCounts(events.height, stored, events.height - stored)
+
+
+def first_received(events: pl.DataFrame) -> pl.DataFrame:
+    """Of each event that is there more than once, the one with the earliest `received_at`; the order is kept."""
+    is_repeated = events.select(pl.struct(IDENTITY_COLUMNS).is_duplicated()).to_series()
+    if not is_repeated.any():
+        return events
+    numbered = events.with_row_index("position")
+    return (
+        numbered.sort("received_at", "position")
+        .unique(IDENTITY_COLUMNS, keep="first", maintain_order=True)
+        .sort("position")
+        .drop("position")
+    )
+
+
+def _insert_staged(connection: Connection) -> int:
+    # From here to the commit, nobody else numbers events: a reader that saw one number has seen all below it.
+    connection.execute(_LOCK)
+    return connection.execute(_INSERT).rowcount
+
+
+def _days(events: pl.DataFrame) -> list[date]:
+    return events["event_time"].dt.date().unique().sort().to_list()
+
+
+def _batches_of_few_days(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    days = _days(events)
+    if len(days) <= MAX_DAYS:
+        if not events.is_empty():
+            yield events
+        return
+    day = events["event_time"].dt.date()
+    for start in range(0, len(days), MAX_DAYS):
+        yield events.filter(day.is_in(days[start : start + MAX_DAYS]))
