@@ -1,0 +1,127 @@
+"""From reports and shares to the two frames: events as reported, and true legs."""
+
+from typing import Any
+
+import polars as pl
+
+from cx_pipeline.core.calls.schema import COMPLETED, HOLD_SEGMENT, IN_PROGRESS
+from cx_pipeline.core.events.schema import UTC_MICROSECONDS
+from cx_pipeline.simulator.reports import MS, Report
+from cx_pipeline.simulator.true_legs import Ledger, Share
+
+TRUE_LEG_SCHEMA = pl.Schema(
+    {
+        "tenant_id": pl.String(),
+        "call_number": pl.Int64(),
+        "scenario": pl.String(),
+        "source": pl.String(),
+        "root_call_key": pl.String(),
+        "call_keys": pl.List(pl.String()),
+        "first_fact_time": UTC_MICROSECONDS,
+        "leg_number": pl.Int32(),
+        "agent_extension": pl.String(),
+        "status": pl.String(),
+        "call_type": pl.String(),
+        "direction": pl.String(),
+        "start_reason": pl.String(),
+        "end_reason": pl.String(),
+        "rona_reason": pl.String(),
+        "ring_time": UTC_MICROSECONDS,
+        "start_time": UTC_MICROSECONDS,
+        "end_time": UTC_MICROSECONDS,
+        "duration_ms": pl.Int64(),
+        "held_ms": pl.Int64(),
+        "hold_segments": pl.List(HOLD_SEGMENT),
+        "is_answered": pl.Boolean(),
+        "is_reportable": pl.Boolean(),
+        "is_artefact": pl.Boolean(),
+        "consult_source": pl.String(),
+        "consult_target": pl.String(),
+        "consult_result": pl.String(),
+        "transferred_from": pl.String(),
+        "transferred_to": pl.String(),
+        "conference_id": pl.String(),
+        "participants": pl.List(pl.String()),
+        "other_party": pl.String(),
+        "has_lost_event": pl.Boolean(),
+        "has_skew": pl.Boolean(),
+    }
+)
+"""One row for each true leg. The key for comparison is tenant, agent extension, root call key and start time."""
+
+REPORT_SCHEMA = pl.Schema(
+    {name: pl.Int64() if name == "time" else pl.String() for name in Report._fields},
+)
+
+
+def report_frame(reports: list[Report]) -> pl.DataFrame:
+    """Reports as a frame, `time` in microseconds since 1970."""
+    columns = zip(*reports, strict=True) if reports else ((),) * len(REPORT_SCHEMA)
+    return pl.DataFrame(
+        [
+            pl.Series(name, values, dtype=dtype)
+            for (name, dtype), values in zip(REPORT_SCHEMA.items(), columns, strict=True)
+        ]
+    )
+
+
+def true_leg_frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
+    """Rows of `true_leg_rows` as a frame."""
+    return pl.DataFrame(rows, schema=TRUE_LEG_SCHEMA, orient="row")
+
+
+def true_leg_rows(
+    call: dict[str, Any], ledger: Ledger, *, first_fact: int, has_lost_event: bool, has_skew: bool
+) -> list[tuple[Any, ...]]:
+    """The rows of one call's true legs; `call` gives the columns that all of them share."""
+    participants = sorted(ledger.agents) + sorted(ledger.others)
+    return [
+        (
+            call["tenant_id"],
+            call["call_number"],
+            call["scenario"],
+            call["source"],
+            call["root_call_key"],
+            call["call_keys"],
+            first_fact,
+            number,
+            *_share_columns(share, ledger.direction),
+            share.consult_source,
+            share.consult_target,
+            share.consult_result,
+            share.transferred_from,
+            share.transferred_to,
+            f"{call['root_call_key']}_CONF" if share.is_in_conference else None,
+            participants,
+            share.other_party,
+            has_lost_event,
+            has_skew,
+        )
+        for number, share in enumerate(ledger.shares, 1)
+    ]
+
+
+def _share_columns(share: Share, direction: str) -> tuple[Any, ...]:
+    """Columns from `agent_extension` to `is_artefact`."""
+    start, end = share.start_time, share.ended_at
+    is_answered = share.talked_at is not None
+    holds = [{"start_time": begin, "end_time": finish} for begin, finish in share.holds]
+    held = sum(finish - begin for begin, finish in share.holds if finish is not None)
+    return (
+        share.agent.extension,
+        IN_PROGRESS if end is None else COMPLETED,
+        share.call_type,
+        direction,
+        share.start_reason,
+        share.end_reason,
+        share.rona_reason,
+        share.rang_at,
+        start,
+        end,
+        None if end is None else (end - start) // MS,
+        held // MS,
+        holds,
+        is_answered,
+        is_answered and not share.is_artefact,
+        share.is_artefact,
+    )
