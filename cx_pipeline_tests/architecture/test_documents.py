@@ -58,13 +58,12 @@ def test_the_example_of_an_environment_holds_no_secret() -> None:
         assert re.search(rf"^# CX_{name.upper()}=", example, re.MULTILINE), f"{name} must be commented out"
 
 
-def test_every_decision_is_listed_and_has_its_parts() -> None:
+def test_every_decision_is_listed_and_says_why() -> None:
     folder = REPOSITORY / "docs" / "decisions"
     index = (folder / "README.md").read_text(encoding="utf-8")
     decisions = sorted(folder.glob("[0-9]*.md"))
-    assert [int(file.name[:4]) for file in decisions] == list(range(1, len(decisions) + 1))
+    numbers = [file.name[:4] for file in decisions]
+    assert len(set(numbers)) == len(numbers)
     for file in decisions:
-        text = file.read_text(encoding="utf-8")
-        assert f"({file.name})" in index
-        for part in ("## Why", "## What follows"):
-            assert part in text, f"{file.name} lacks {part}"
+        assert f"({file.name})" in index, f"{file.name} is not listed in docs/decisions/README.md"
+        assert "## Why" in file.read_text(encoding="utf-8"), f"{file.name} does not say why"
