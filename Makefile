@@ -17,6 +17,8 @@ BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-dev.lock
 LOCK_TOOLS := .venv-lock
 PIP_TOOLS := pip-tools==7.6.2
+# Test processes; each has a database server of its own. 0: all in one, for a debugger.
+WORKERS := 2
 
 # The first Python that fits; `make PYTHON=/path/to/python3.11 demo` names another.
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -49,8 +51,8 @@ up: $(PROJECT) ## database, web UI and daemon; Ctrl-C ends all
 	@$(BIN)/cx-pipeline up
 
 .PHONY: test
-test: $(PROJECT) $(DEVELOPMENT) ## all tests; PYTEST_ARGS='-k window' chooses some
-	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+test: $(PROJECT) $(DEVELOPMENT) ## all tests, two at a time; PYTEST_ARGS='-k window' chooses some
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 .PHONY: stress
 stress: $(PROJECT) $(DEVELOPMENT) ## long loops: kills at random moments, many windows
