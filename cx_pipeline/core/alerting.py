@@ -16,7 +16,7 @@ GROUPING = timedelta(minutes=30)
 FORGET_AFTER = timedelta(hours=24)
 """An incident that did not occur again for so long is closed without a word."""
 MAX_INCIDENTS = 100
-MAX_WINDOWS = 500
+MAX_WINDOWS = 100
 """Windows that an incident remembers; of more, it still counts the occurrences."""
 
 _VARYING = re.compile(r"0x[0-9a-f]+|[0-9a-f]{8}-[0-9a-f-]{27}|\d+", re.IGNORECASE)

@@ -24,7 +24,9 @@ AGENT_SCHEMA = pl.Schema(
         **VALIDITY,
     }
 )
-SERVICE_NUMBER_SCHEMA = pl.Schema({"tenant_id": pl.String(), "number": pl.String(), "name": pl.String(), **VALIDITY})
+SERVICE_NUMBER_SCHEMA = pl.Schema(
+    {"tenant_id": pl.String(), "number": pl.String(), "name": pl.String(), **VALIDITY}
+)
 RANGE_SCHEMA = pl.Schema(
     {"tenant_id": pl.String(), "first_extension": pl.Int64(), "last_extension": pl.Int64(), **VALIDITY}
 )

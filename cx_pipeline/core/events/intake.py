@@ -93,6 +93,8 @@ def map_few(column: pl.Expr, function: Callable[[str], object], dtype: pl.DataTy
     def _mapped(texts: pl.Series) -> pl.Series:
         different = texts.unique().drop_nulls()
         values = [function(text) for text in different]
-        return texts.replace_strict(different, pl.Series(values, dtype=dtype), default=None, return_dtype=dtype)
+        return texts.replace_strict(
+            different, pl.Series(values, dtype=dtype), default=None, return_dtype=dtype
+        )
 
     return column.map_batches(_mapped, return_dtype=dtype)

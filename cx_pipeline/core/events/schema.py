@@ -63,5 +63,7 @@ IDENTITY_COLUMNS = (
 def with_event_columns(events: pl.LazyFrame) -> pl.LazyFrame:
     """Give `events` every column of `EVENT_SCHEMA`: a missing one reads as null, an unknown one is left alone."""
     present = events.collect_schema()
-    missing = [pl.lit(None, dtype=dtype).alias(name) for name, dtype in EVENT_SCHEMA.items() if name not in present]
+    missing = [
+        pl.lit(None, dtype=dtype).alias(name) for name, dtype in EVENT_SCHEMA.items() if name not in present
+    ]
     return events.with_columns(missing) if missing else events

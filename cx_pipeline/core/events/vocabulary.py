@@ -188,7 +188,9 @@ def cause_of(text: str) -> Cause:
 
 def feature_reason_of(text: str) -> FeatureReason:
     """The feature reason that a number or a name (`REASON_TRANSFER`, `TRANSFER`, `2`) says."""
-    return FEATURE_REASONS.get(text.strip().upper().removeprefix("REASON_").replace("_", ""), FeatureReason.NONE)
+    return FEATURE_REASONS.get(
+        text.strip().upper().removeprefix("REASON_").replace("_", ""), FeatureReason.NONE
+    )
 
 
 def source_of(event_name: str) -> str:

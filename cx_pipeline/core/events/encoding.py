@@ -1,0 +1,132 @@
+"""Texts to integers: each different text gets a number once, and the correlation works on the numbers.
+
+The numbers follow the order of the texts, so that whatever is sorted by them does not depend on the order of
+arrival. 0 is «none» in every column, so that no column has nulls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from cx_pipeline.core.events.call_keys import call_key_parts
+
+NONE = 0
+"""The number of a missing text."""
+
+Codes = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True, slots=True)
+class TextCodes:
+    """The texts that numbers stand for: `texts[number]`, null at 0."""
+
+    texts: pl.Series
+
+    def decode(self, codes: pl.Series | npt.NDArray[Any]) -> pl.Series:
+        """The texts of `codes`; null for 0."""
+        numbers = codes if isinstance(codes, pl.Series) else pl.Series(codes)
+        return self.texts.gather(numbers)
+
+    def code_of(self, texts: Iterable[str | None]) -> Codes:
+        """The numbers of `texts`; 0 for one that did not occur."""
+        wanted = pl.DataFrame({"text": pl.Series(list(texts), dtype=pl.String)})
+        known = pl.DataFrame({"text": self.texts}).with_row_index("code").drop_nulls("text")
+        joined = wanted.join(known, on="text", how="left", maintain_order="left")
+        return joined["code"].fill_null(NONE).to_numpy().astype(np.uint32)
+
+
+class TextColumn:
+    """One text column (or several that share their texts), on its way to numbers.
+
+    Polars gives each different text a number while it reads (a categorical of its own, forgotten afterwards);
+    `numbered` replaces these by numbers in the order of the texts.
+    """
+
+    def __init__(self) -> None:
+        self._categories = pl.Categories.random(physical=pl.UInt32)
+
+    def encoded(self, text: pl.Expr) -> pl.Expr:
+        """The expression that reads the column: numbers in order of first sight, null for none."""
+        return text.cast(pl.Categorical(self._categories)).to_physical()
+
+    @property
+    def texts(self) -> pl.Series:
+        """Every text that was read, in order of first sight."""
+        return self._categories.to_series().rename("text")
+
+    def in_order(self) -> tuple[Codes, TextCodes]:
+        """The final number for each number of first sight (the last element: none), and what they stand for.
+
+        A blank text is none.
+        """
+        seen = pl.DataFrame({"text": self.texts}).with_row_index("sight")
+        ordered = seen.filter(pl.col("text").str.strip_chars() != "").sort("text")
+        number = np.full(len(seen) + 1, NONE, dtype=np.uint32)
+        number[ordered["sight"].to_numpy()] = np.arange(1, len(ordered) + 1, dtype=np.uint32)
+        return number, TextCodes(pl.concat([pl.Series("text", [None], dtype=pl.String), ordered["text"]]))
+
+    def mapped(
+        self, function: Callable[[str], int], dtype: type[np.unsignedinteger[Any]]
+    ) -> npt.NDArray[Any]:
+        """`function` of each text, by number of first sight (the last element, none: 0)."""
+        return np.array([*(function(text) for text in self.texts), NONE], dtype=dtype)
+
+
+def numbers(read: pl.Series, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """The final numbers of a column that was read: `table` by number of first sight, its last element for null."""
+    if read.null_count():
+        read = read.fill_null(len(table) - 1)
+    return table[read.to_numpy()]
+
+
+def rank_call_keys(texts: pl.Series) -> tuple[Codes, pl.DataFrame]:
+    """Numbers for call ids, equal where two ways of writing mean one key, in the order of node, gcid and text.
+
+    Args:
+        texts: call ids as they came, each different one once.
+
+    Returns:
+        The number for each element of `texts` (from 1, and a last element 0 for none), and the keys by number: a
+        frame with `node`, `gcid` and `verbatim`, whose row 0 is none.
+    """
+    text = pl.col("text").str.strip_chars()
+    parts = (
+        pl.DataFrame({"text": texts.cast(pl.String)})
+        .with_row_index("sight")
+        .select("sight", parts=call_key_parts(text), text=text.replace("", None))
+        .select(
+            "sight",
+            pl.col("parts").struct.field("node"),
+            pl.col("parts").struct.field("gcid"),
+            verbatim=pl.when(pl.col("parts").struct.field("gcid").is_null()).then("text"),
+        )
+        .sort("node", "gcid", "verbatim", nulls_last=True)
+    )
+    changed = pl.any_horizontal(
+        pl.col("node", "gcid", "verbatim").ne_missing(pl.col("node", "gcid", "verbatim").shift())
+    )
+    changed = changed | (pl.int_range(pl.len()) == 0)
+    is_none = pl.col("gcid").is_null() & pl.col("verbatim").is_null()
+    ranked = parts.with_columns(
+        number=pl.when(is_none).then(NONE).otherwise(changed.cum_sum()).cast(pl.UInt32)
+    )
+    table = np.zeros(len(texts) + 1, dtype=np.uint32)
+    table[ranked["sight"].to_numpy()] = ranked["number"].to_numpy()
+    keys = ranked.filter(pl.col("number") != NONE).unique("number", keep="first", maintain_order=True)
+    none = pl.DataFrame(
+        {"node": [None], "gcid": [None], "verbatim": [None]}, schema=keys.drop("sight", "number").schema
+    )
+    return table, pl.concat([none, keys.select("node", "gcid", "verbatim")])
+
+
+def call_key_texts(keys: pl.DataFrame) -> pl.Series:
+    """The normalised text of each key of `rank_call_keys`."""
+    node, gcid = pl.col("node"), pl.col("gcid").cast(pl.String)
+    numbered = pl.when(node == 0).then(gcid).otherwise(pl.concat_str(node.cast(pl.String), pl.lit("_"), gcid))
+    return keys.select(text=pl.when(pl.col("gcid").is_null()).then("verbatim").otherwise(numbered))["text"]
