@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     settle_minutes: int = Field(default=15, ge=0)
     """For how long after its end a window is still computed each minute."""
     max_concurrent_runs: int = Field(default=4, ge=1)
+    backfill_windows_per_run: int = Field(default=1, ge=0)
+    """How many windows one run of a backfill computes: 1 a run for each, 0 all in a single run."""
 
     max_silence_s: float = Field(default=12 * 3600, gt=0)
     min_reportable_s: float = Field(default=0, ge=0)
