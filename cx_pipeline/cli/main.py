@@ -11,6 +11,7 @@ from cx_pipeline.core.errors import CxError
 COMMANDS = {
     "correlate": "cx_pipeline.cli.correlate:correlate",
     "demo": "cx_pipeline.cli.demo:demo",
+    "directory": "cx_pipeline.cli.directory:directory",
     "explain": "cx_pipeline.cli.explain:explain",
     "ingest": "cx_pipeline.cli.ingest:ingest",
     "migrate": "cx_pipeline.cli.migrate:migrate",
