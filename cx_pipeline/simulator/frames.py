@@ -4,10 +4,12 @@ from typing import Any
 
 import polars as pl
 
-from cx_pipeline.core.calls.schema import COMPLETED, HOLD_SEGMENT, IN_PROGRESS
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
 from cx_pipeline.simulator.reports import MS, Report
 from cx_pipeline.simulator.true_legs import Ledger, Share
+
+HOLD_SEGMENT = pl.Struct({"start_time": UTC_MICROSECONDS, "end_time": UTC_MICROSECONDS})
+COMPLETED, IN_PROGRESS = "COMPLETED", "IN_PROGRESS"
 
 TRUE_LEG_SCHEMA = pl.Schema(
     {

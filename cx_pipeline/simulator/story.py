@@ -19,7 +19,7 @@ class Habits:
     """How this call's switch and people go about things; drawn once for a call."""
 
     has_route_point: bool
-    """The caller waits at a route point, else the service number stands for the caller as in the guide."""
+    """The caller waits at a route point, which has a connection of its own until an agent is rung."""
     is_talking_at_off_hook: bool
     consult_has_own_key: bool
     lag_ms: int

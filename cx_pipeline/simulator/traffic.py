@@ -95,7 +95,8 @@ class _Simulation:
             for agent in cast:
                 pool.give_back(agent, start)
             return
-        ledger = Ledger(scenario.direction, _outside(scenario, rng))
+        service_number = SERVICE_NUMBERS[rng.randrange(len(SERVICE_NUMBERS))]
+        ledger = Ledger(scenario.direction, _outside(scenario, rng, service_number))
         keys = (self._table_keys if is_table else self._keys)[tenant.index]
         reporter: Reporter
         if is_table:
@@ -109,8 +110,8 @@ class _Simulation:
             ledger=ledger,
             new_key=lambda: keys.give(start),
             rng=rng,
-            service_number=SERVICE_NUMBERS[rng.randrange(len(SERVICE_NUMBERS))],
-            habits=_habits(rng, is_table=is_table),
+            service_number=service_number,
+            habits=_habits(rng, is_table=is_table, has_caller=ledger.outside != service_number),
         )
         is_over = _play_to_the_end(story, scenario, cast)
         self._agents_are_free(pool, cast, ledger, start, rng)
@@ -192,16 +193,18 @@ def _choose(scenarios: tuple[Scenario, ...], rng: Random) -> Scenario:
     raise AssertionError("a number below the sum of weights is used up before the end")
 
 
-def _outside(scenario: Scenario, rng: Random) -> str | None:
-    """The number outside: none where agents are among themselves."""
+def _outside(scenario: Scenario, rng: Random, service_number: str) -> str | None:
+    """The number outside: none where agents are among themselves; the dialled one may stand for the caller."""
     if scenario.direction == "INTERNAL":
         return None
+    if scenario.direction == "INBOUND" and rng.randrange(8) == 0:
+        return service_number
     return f"+1555{rng.randrange(10_000_000):07d}"
 
 
-def _habits(rng: Random, *, is_table: bool) -> Habits:
+def _habits(rng: Random, *, is_table: bool, has_caller: bool) -> Habits:
     return Habits(
-        has_route_point=rng.randrange(4) == 0,
+        has_route_point=rng.randrange(4) == 0 and has_caller,
         is_talking_at_off_hook=rng.randrange(4) > 0,
         # In the table a consult always has a key of its own.
         consult_has_own_key=is_table or rng.randrange(6) > 0,
