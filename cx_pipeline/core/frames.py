@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 
 import polars as pl
 
@@ -135,12 +134,10 @@ FRAMES = {contract.name: contract for contract in (RAW_JTAPI_EVENTS, CALL_LEGS, 
 """Every frame that the pipeline stores, by the name of its asset."""
 
 
-def frame_path(name: str, window: Window) -> PurePosixPath:
+def frame_path(name: str, window: Window) -> str:
     """Where a window's frame lies below the storage root: `call_legs/2026-01-31/2026-01-31T23-00Z_60min.parquet`.
 
     The length stands in the name, so that frames of another grid of windows are told apart, never mistaken.
     """
     minutes = int(window.length.total_seconds()) // 60
-    return PurePosixPath(
-        name, f"{window.start:%Y-%m-%d}", f"{window.start:%Y-%m-%dT%H-%M}Z_{minutes}min.parquet"
-    )
+    return f"{name}/{window.start:%Y-%m-%d}/{window.start:%Y-%m-%dT%H-%M}Z_{minutes}min.parquet"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from cx_pipeline.core.windows import KEY_FORMAT, Window, window_of
 
@@ -63,7 +63,7 @@ class LateState:
         """The state once arrivals up to `sequence` were read, which touch the windows (by start) up to the marks."""
         pending = dict(self.pending)
         for start, mark in touched.items():
-            key = start.strftime(KEY_FORMAT)
+            key = start.astimezone(UTC).strftime(KEY_FORMAT)
             pending[key] = max(mark, pending.get(key, 0))
         return LateState(max(self.sequence, sequence), pending)
 

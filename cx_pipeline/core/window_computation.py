@@ -1,15 +1,14 @@
 """A window's legs from its raw partition: a pure function of the events, the directory, the rules and the moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import polars as pl
 
 from cx_pipeline.core.calls.correlate import Correlation, correlate
 from cx_pipeline.core.calls.rules import CorrelationRules
-from cx_pipeline.core.calls.schema import IN_PROGRESS
-from cx_pipeline.core.calls.windowing import belonging_to
+from cx_pipeline.core.calls.windowing import belonging_to, unfinished_call_keys
 from cx_pipeline.core.directory import Directory
 from cx_pipeline.core.frames import CALL_LEGS, CALLS, QUARANTINED_EVENTS, FrameContract
 from cx_pipeline.core.scheduling import as_of
@@ -69,17 +68,17 @@ def compute_window(
     whole = correlate(events, rules, directory, as_of(window, now, rules.max_silence))
     is_open = had_open_calls and window.is_open(now)
     own = belonging_to(whole, window, is_open=is_open)
-    return WindowLegs(window, is_open, own, _open_call_keys(whole), _verdicts(whole, own))
+    own = replace(own, quarantine=_within(own.quarantine, window))
+    return WindowLegs(window, is_open, own, unfinished_call_keys(whole), _verdicts(events.height, whole, own))
 
 
-def _open_call_keys(whole: Correlation) -> pl.DataFrame:
-    open_calls = whole.calls.filter(pl.col("status") == IN_PROGRESS)
-    keys = open_calls.select("tenant_id", pl.col("call_keys").alias("call_key")).explode("call_key")
-    return keys.drop_nulls().unique().sort("tenant_id", "call_key")
+def _within(quarantine: pl.DataFrame, window: Window) -> pl.DataFrame:
+    """The events of the window itself: those of its calls' other hours are told by the windows of these hours."""
+    inside = pl.col("event_time").is_between(window.start, window.end, closed="left")
+    return quarantine.filter(inside | pl.col("event_time").is_null())
 
 
-def _verdicts(whole: Correlation, own: Correlation) -> dict[str, Verdict]:
-    counts = whole.counts
+def _verdicts(given: int, whole: Correlation, own: Correlation) -> dict[str, Verdict]:
     wrong = [
         verdict
         for contract, frame in (
@@ -94,9 +93,10 @@ def _verdicts(whole: Correlation, own: Correlation) -> dict[str, Verdict]:
         "schema": schema,
         # Without its columns a frame cannot be looked at: the broken schema is the finding.
         "no_overlapping_legs": schema if wrong else overlap_verdict(own.legs),
+        # Counted from what came out, not from what the engine says that it counted.
         "events_accounted_for": balance_verdict(
-            counts.input, counts.used, counts.duplicates, counts.quarantined
+            given, int(whole.calls["event_count"].sum()), whole.counts.duplicates, whole.quarantine.height
         ),
-        "quarantine_rate": quarantine_verdict(counts.input, counts.quarantined),
+        "quarantine_rate": quarantine_verdict(given, whole.quarantine.height),
         "clock_skew": skew_verdict(whole.skew),
     }

@@ -117,6 +117,9 @@ def read_facts(events: pl.LazyFrame, directory: Directory) -> Facts:
         if column in present or (short == "name" and "event_code" in present)
     }
     read = events.select(time=_microseconds("event_time"), received=_received(present), **texts).collect()
+    for family, column in columns.items():
+        shorts = (family, *(short for short, of in _FAMILIES.items() if of == family))
+        column.has_read(read[short] for short in shorts if short in read.columns)
     facts, dictionary = _as_numbers(read, columns)
     bad = _unusable(facts)
     quarantine = _quarantined(events, facts, bad)

@@ -18,6 +18,7 @@ import polars as pl
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from cx_pipeline.core.calls.cleaning import KIND_BITS
 from cx_pipeline.core.calls.generations import with_generations
 from cx_pipeline.core.calls.rules import CorrelationRules
 from cx_pipeline.core.calls.segments import Segments
@@ -56,88 +57,88 @@ def group_into_calls(frame: pl.DataFrame, rules: CorrelationRules) -> Grouped:
     is_other = pl.col("kind") == Kind.OTHER
     others = frame.filter(is_other).select("key", "time", "row")
     facts = frame.filter(~is_other) if len(others) else frame
-    is_plain, segments = _plain_keys(facts, rules)
-    rows = segments.spread(is_plain)
-    plain, involved = (
-        (facts, facts.clear())
-        if rows.all()
-        else (facts.filter(pl.Series(rows)), facts.filter(~pl.Series(rows)))
-    )
-    plain, plain_calls = _numbered_plainly(plain)
-    joined, orphans, references = _join_generations(involved, rules, first=plain_calls)
-    combined = pl.concat([plain, joined], how="diagonal_relaxed") if len(joined) else plain
-    counts, lost = _count_others(others, combined)
-    return Grouped(combined, counts, pl.concat([orphans, lost]), references)
+    facts, orphans = _with_lives(facts, rules)
+    lives = Segments.of(facts["generation"].to_numpy())
+    spans = _spans(facts, lives)
+    references = _references(facts, spans, rules.max_silence)
+    edges = pl.concat([references.select("generation", "other"), _links(facts, rules.max_silence)])
+    grouped = _numbered(facts, lives, edges)
+    counts, lost = _count_others(others, grouped)
+    real = references.filter(pl.col("other") < lives.count)
+    return Grouped(grouped, counts, pl.concat([orphans, lost]), real)
 
 
-def _plain_keys(facts: pl.DataFrame, rules: CorrelationRules) -> tuple[npt.NDArray[np.bool_], Segments]:
-    """Which keys lived once and refer to no other: one call each."""
+def _with_lives(facts: pl.DataFrame, rules: CorrelationRules) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Number the generations, in the order of the frame; set apart ending facts of none."""
+    once, keys = _living_once(facts, rules)
+    rows = keys.spread(once)
+    if rows.all():
+        return facts.with_columns(generation=pl.Series(keys.ids.astype(np.uint32))), _orphans(facts.clear())
+    single = facts.filter(pl.Series(rows))
+    ids = Segments.of(single["key"].to_numpy()).ids.astype(np.uint32)
+    first = int(ids[-1]) + 1 if len(ids) else 0
+    several = with_generations(facts.filter(pl.Series(~rows)), rules)
+    orphans = _orphans(several.filter(pl.col("generation").is_null()))
+    lived = several.drop_nulls("generation").with_columns((pl.col("generation") + first).cast(pl.UInt32))
+    lived = lived.sort("generation", "extension", "moment")
+    return pl.concat([single.with_columns(generation=pl.Series(ids)), lived]), orphans
+
+
+def _living_once(facts: pl.DataFrame, rules: CorrelationRules) -> tuple[npt.NDArray[np.bool_], Segments]:
+    """Which keys lived once, to be told without looking at their facts in order of time."""
     keys = Segments.of(facts["key"].to_numpy())
     kind, moment, time = (facts[name].to_numpy() for name in ("kind", "moment", "time"))
     is_ending = np.isin(kind, ENDING_KINDS)
     never = np.iinfo(np.int64).max
     first_time, last_time = keys.smallest(time), keys.largest(time)
     first_end = keys.smallest(np.where(kind == Kind.ENDED, moment, never))
-    first_moment = keys.smallest(moment)
     first_live = keys.smallest(np.where(is_ending, never, moment))
     last_live = keys.largest(np.where(is_ending, -1, moment))
     limit = _microseconds(rules.max_silence)
     grace = _microseconds(rules.ending_grace)
-    ends_well = (last_live < first_end) & ((first_end == never) | (last_time <= first_end // 32 + grace))
-    once = keys.total(kind == Kind.STARTED) <= 1
-    plain = ends_well & once & (first_moment == first_live) & (last_time - first_time <= limit)
-    plain &= ~keys.any(_refers(facts))
-    for name in ("previous", "link"):
-        if name in facts.columns:
-            named = facts.filter(pl.col(name) != 0)[name].unique()
-            if name == "previous":
-                plain &= ~np.isin(facts["key"].to_numpy()[keys.starts], named.to_numpy())
-    return plain, keys
-
-
-def _refers(facts: pl.DataFrame) -> npt.NDArray[np.bool_]:
-    named = [pl.col(name) != 0 for name in ("previous", "link") if name in facts.columns]
-    if not named:
-        return np.zeros(len(facts), dtype=np.bool_)
-    return facts.select(pl.any_horizontal(named)).to_series().to_numpy()
-
-
-def _numbered_plainly(plain: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    keys = Segments.of(plain["key"].to_numpy())
-    number = pl.Series(keys.ids.astype(np.uint32))
-    return plain.with_columns(call=number, generation=number), keys.count
-
-
-def _join_generations(
-    facts: pl.DataFrame, rules: CorrelationRules, first: int
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Split keys into generations and join these into calls, numbered from `first`."""
-    if facts.is_empty():
-        return facts, _orphans(facts), _references(facts, facts, rules.max_silence)
-    lived = with_generations(facts, rules)
-    orphans = _orphans(lived.filter(pl.col("generation").is_null()))
-    lived = lived.filter(pl.col("generation").is_not_null()).with_columns(pl.col("generation") + first)
-    spans = lived.group_by("generation", maintain_order=True).agg(
-        pl.first("key"), born=pl.min("time"), died=pl.max("time")
+    ends_well = (last_live < first_end) & (
+        (first_end == never) | (last_time <= first_end // KIND_BITS + grace)
     )
-    references = _references(lived, spans, rules.max_silence)
-    links = _links(lived, rules.max_silence)
-    edges = pl.concat([references.select("generation", "other"), links])
-    size = len(spans)
-    _, label = connected_components(_matrix(edges, size, first), directed=False)
-    # Calls stand in the order of their first generation, whatever numbers the component search gave them.
-    calls = spans.select("generation", call=pl.Series(label[:size])).with_columns(
-        call=(pl.min("generation").over("call").rank("dense") - 1).cast(pl.UInt32) + first
+    starts_once = keys.total(kind == Kind.STARTED) <= 1
+    begins_well = keys.smallest(moment) == first_live
+    return ends_well & starts_once & begins_well & (last_time - first_time <= limit), keys
+
+
+def _spans(facts: pl.DataFrame, lives: Segments) -> pl.DataFrame:
+    """One row for each generation: `generation`, `key`, and when it was `born` and `died` (first and last fact)."""
+    time = facts["time"].to_numpy()
+    return pl.DataFrame(
+        {
+            "generation": np.arange(lives.count, dtype=np.uint32),
+            "key": facts["key"].to_numpy()[lives.starts],
+            "born": lives.smallest(time),
+            "died": lives.largest(time),
+        }
     )
-    joined = lived.join(calls, on="generation", maintain_order="left").sort(CALL_ORDER)
-    return joined, orphans, references.filter(pl.col("other") < first + size)
 
 
-def _matrix(edges: pl.DataFrame, size: int, first: int) -> coo_array:
-    one = edges["generation"].to_numpy().astype(np.int64) - first
-    other = edges["other"].to_numpy().astype(np.int64) - first
-    total = max(size, int(other.max(initial=-1)) + 1)
-    return coo_array((np.ones(len(one), dtype=np.int8), (one, other)), shape=(total, total))
+def _numbered(facts: pl.DataFrame, lives: Segments, edges: pl.DataFrame) -> pl.DataFrame:
+    """Number the calls: first those of one generation, as they stand; then those of several, sorted anew."""
+    if edges.is_empty():
+        return facts.with_columns(call=pl.col("generation"))
+    pairs = edges.select("generation", "other").to_numpy().astype(np.int64)
+    total = max(lives.count, int(pairs.max()) + 1)
+    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (pairs[:, 0], pairs[:, 1])), shape=(total, total))
+    _, label = connected_components(graph, directed=False)
+    label = label[: lives.count]
+    joined = np.bincount(label)[label] > 1
+    number = np.empty(lives.count, dtype=np.uint32)
+    alone = int((~joined).sum())
+    number[~joined] = np.arange(alone, dtype=np.uint32)
+    # Joined calls stand in the order of their first generation, whatever numbers the component search gave them.
+    _, first, inverse = np.unique(label[joined], return_index=True, return_inverse=True)
+    number[joined] = alone + np.argsort(np.argsort(first))[inverse]
+    together = lives.spread(joined)
+    numbered = facts.with_columns(call=pl.Series(number[lives.ids]))
+    if not together.any():
+        return numbered
+    mask = pl.Series(together)
+    return pl.concat([numbered.filter(~mask), numbered.filter(mask).sort(CALL_ORDER)])
 
 
 def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta) -> pl.DataFrame:
@@ -150,6 +151,8 @@ def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta
         return pl.DataFrame(schema=schema)
     limit = _microseconds(max_silence)
     named = lived.filter(pl.col("previous") != 0).select("row", "generation", "time", named="previous")
+    size = len(spans)
+    spans = spans.join(named.select(key="named").unique(), on="key", how="semi")
     away = pl.max_horizontal(pl.col("born") - pl.col("time"), pl.col("time") - pl.col("died"), 0)
     near = (
         named.join(spans.rename({"generation": "other"}), left_on="named", right_on="key")
@@ -163,7 +166,7 @@ def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta
         other=((pl.col("named") != pl.col("named").shift()) | (pl.col("time").diff() > limit))
         .fill_null(value=True)
         .cum_sum()
-        + (int(spans["generation"].max() or 0))  # type: ignore[arg-type]
+        + (size - 1)
     )
     return pl.concat([near.select(*schema), missing.select(*schema)], how="vertical_relaxed").cast(schema)
 

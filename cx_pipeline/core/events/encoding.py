@@ -49,16 +49,21 @@ class TextColumn:
     """
 
     def __init__(self) -> None:
-        self._categories = pl.Categories.random(physical=pl.UInt32)
+        self._dtype = pl.Categorical(pl.Categories.random(physical=pl.UInt32))
+        # Polars forgets the texts with the last column of the type: this one stays as long as they are wanted.
+        self._anchor = pl.Series([], dtype=self._dtype)
+        self.texts = pl.Series("text", [], dtype=pl.String)
+        """Every text that was read, in order of first sight."""
 
     def encoded(self, text: pl.Expr) -> pl.Expr:
         """The expression that reads the column: numbers in order of first sight, null for none."""
-        return text.cast(pl.Categorical(self._categories)).to_physical()
+        return text.cast(self._dtype).to_physical()
 
-    @property
-    def texts(self) -> pl.Series:
-        """Every text that was read, in order of first sight."""
-        return self._categories.to_series().rename("text")
+    def has_read(self, columns: Iterable[pl.Series]) -> None:
+        """Learn the texts of the columns that were read."""
+        highest = max((largest for column in columns if (largest := column.max()) is not None), default=-1)
+        sights = pl.Series("text", np.arange(int(highest) + 1, dtype=np.uint32))  # type: ignore[call-overload]
+        self.texts = sights.cat.to(self._dtype).cast(pl.String)
 
     def in_order(self) -> tuple[Codes, TextCodes]:
         """The final number for each number of first sight (the last element: none), and what they stand for.
