@@ -67,3 +67,15 @@ def test_every_decision_is_listed_and_says_why() -> None:
     for file in decisions:
         assert f"({file.name})" in index, f"{file.name} is not listed in docs/decisions/README.md"
         assert "## Why" in file.read_text(encoding="utf-8"), f"{file.name} does not say why"
+
+
+def test_decisions_that_the_source_cites_exist() -> None:
+    written = {file.name[:4] for file in (REPOSITORY / "docs" / "decisions").glob("[0-9]*.md")}
+    cited = {
+        (number, file.relative_to(REPOSITORY).as_posix())
+        for file in text_files()
+        for number in re.findall(
+            r"docs/decisions/(\d{4})", file.read_text(encoding="utf-8", errors="replace")
+        )
+    }
+    assert [f"{place} cites {number}" for number, place in sorted(cited) if number not in written] == []

@@ -45,6 +45,10 @@ def test_the_wheel_holds_the_migrations_and_statements(wheel: zipfile.Path) -> N
     assert any("/migrations/" in name for name in wheel.root.namelist())
 
 
+def test_the_wheel_holds_the_instance_configuration(wheel: zipfile.Path) -> None:
+    assert (wheel / "cx_pipeline/dagster.yaml").read_bytes() == (REPOSITORY / "dagster.yaml").read_bytes()
+
+
 def test_the_wheel_carries_no_tests_and_the_licence(wheel: zipfile.Path) -> None:
     names = wheel.root.namelist()
     assert not [name for name in names if name.startswith(("cx_pipeline_tests", "benchmarks"))]
