@@ -19,6 +19,7 @@ LOCK_TOOLS := .venv-lock
 PIP_TOOLS := pip-tools==7.6.2
 # Test processes; each has a database server of its own. 0: all in one, for a debugger.
 WORKERS := 2
+BENCHMARKS := benchmarks/correlate.py
 
 # The first Python that fits; `make PYTHON=/path/to/python3.11 demo` names another.
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -71,7 +72,7 @@ check-imports: $(PROJECT) $(DEVELOPMENT)
 
 .PHONY: bench
 bench: $(PROJECT) $(DEVELOPMENT) ## every benchmark; each prints its figures
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+	@for benchmark in $(BENCHMARKS); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 
 # The lock files name packages, versions and the hashes of all their files, never where they come from: find-links
 # and extra indexes of this machine stay out, lest a hash be missing that another machine needs. Extras stay in: pip 23 checks `gql[requests]` as a package of its own.
