@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from cx_pipeline.core.events.vocabulary import ENDING_KINDS, kind_of
 from cx_pipeline.core.windows import KEY_FORMAT, Window, window_of
 
 
@@ -38,14 +39,10 @@ def keys_in_range(first: str, last: str, keys: Collection[str]) -> set[str]:
     return {key for key in keys if first <= key <= last}
 
 
-def call_end_to_ask_for(last_end: int | None, asked: int, *, is_busy: bool) -> int | None:
-    """The mark at which the listener sensor asks for the open window, or null: nothing ended, or a run is at it.
-
-    `last_end` is the arrival sequence of the newest end of a call, `asked` the one that was asked for last.
-    """
-    if last_end is None or last_end <= asked or is_busy:
-        return None
-    return last_end
+def newest_call_end(newest: Mapping[tuple[str, str], int]) -> int | None:
+    """The newest arrival that may have ended a call, given the newest of each (source, event name); null if none."""
+    ends = [arrival for (source, name), arrival in newest.items() if kind_of(source, name) in ENDING_KINDS]
+    return max(ends, default=None)
 
 
 @dataclass(frozen=True, slots=True)

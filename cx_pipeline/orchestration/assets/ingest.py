@@ -1,0 +1,54 @@
+"""The group `ingest`: what came in, as frames. Assets here read a source and write a frame, and decide nothing."""
+
+import dagster as dg
+
+from cx_pipeline.orchestration.attempts import transient_failures_retried
+from cx_pipeline.orchestration.checks import RAW_CHECKS, check_results, check_specs
+from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures
+from cx_pipeline.orchestration.partitions import moment_of, windows_of
+from cx_pipeline.orchestration.resources import DatabaseResource, FramesResource
+from cx_pipeline.settings import load_settings
+
+GROUP = "ingest"
+
+
+def raw_jtapi_events(
+    context: dg.AssetExecutionContext, database: DatabaseResource, frames: FramesResource
+) -> dg.MaterializeResult[None]:
+    """Every event of every call that has a fact in the window, whatever hour the fact lies in.
+
+    The closure over call keys in the event store: so the legs of a window are a function of this one partition. The
+    open window also holds the calls that have not ended. `in_window` tells the window's own facts from the others.
+    """
+    from cx_pipeline.adapters.storage.frame_store import FrameMark
+    from cx_pipeline.core.frames import RAW_JTAPI_EVENTS
+    from cx_pipeline.core.window_checks import schema_verdict
+
+    now, max_silence = moment_of(context), load_settings().correlation_rules.max_silence
+    verdicts = []
+    with transient_failures_retried():
+        for window in windows_of(context):
+            is_open = window.is_open(now)
+            raw = database.events().read_window(window, max_silence=max_silence, is_open=is_open)
+            mark = FrameMark(raw.high_water, is_open)
+            receipt = frames.store().write(raw.events, RAW_JTAPI_EVENTS, window, mark)
+            verdicts.append((window.key, {"schema": schema_verdict(RAW_JTAPI_EVENTS, raw.events)}))
+            context.add_asset_metadata(frame_figures(receipt, mark), partition_key=window.key)
+    return dg.MaterializeResult(check_results=check_results("raw_jtapi_events", verdicts))
+
+
+def ingest_assets(
+    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy
+) -> list[dg.AssetsDefinition]:
+    """The assets of this group."""
+    return [
+        dg.asset(
+            partitions_def=partitions,
+            backfill_policy=backfill_policy,
+            group_name=GROUP,
+            kinds={"postgres", "parquet"},
+            owners=OWNERS,
+            metadata=described("raw_jtapi_events"),
+            check_specs=check_specs("raw_jtapi_events", RAW_CHECKS, blocking=True),
+        )(raw_jtapi_events)
+    ]

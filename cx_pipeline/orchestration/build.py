@@ -1,0 +1,42 @@
+"""The definitions of one deployment, put together from its settings. What they are stands in the modules beside."""
+
+import dagster as dg
+
+from cx_pipeline.orchestration.alerts import failure_sensor
+from cx_pipeline.orchestration.assets.ingest import ingest_assets
+from cx_pipeline.orchestration.assets.legs import leg_assets
+from cx_pipeline.orchestration.jobs import window_jobs
+from cx_pipeline.orchestration.maintenance import prune_job
+from cx_pipeline.orchestration.partitions import window_partitions
+from cx_pipeline.orchestration.resources import DatabaseResource, FramesResource
+from cx_pipeline.orchestration.schedules import maintenance_schedule, minute_schedule
+from cx_pipeline.orchestration.sensors import late_data_sensor, listener_sensor
+from cx_pipeline.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings | None = None) -> dg.Definitions:
+    """Everything that Dagster shows and runs; of the environment's settings, unless a test gives others."""
+    settings = settings or load_settings()
+    partitions = window_partitions(settings)
+    policy = _backfill_policy(settings)
+    return dg.Definitions(
+        assets=dg.with_source_code_references(
+            [*ingest_assets(partitions, policy), *leg_assets(partitions, policy)]
+        ),
+        jobs=[*window_jobs(partitions), prune_job],
+        schedules=[minute_schedule(settings, partitions), maintenance_schedule()],
+        sensors=[
+            listener_sensor(settings, partitions),
+            late_data_sensor(settings, partitions),
+            failure_sensor(),
+        ],
+        resources={"database": DatabaseResource(), "frames": FramesResource()},
+        # Steps of one run share a process: a process for each would cost ten seconds a run.
+        executor=dg.in_process_executor,
+    )
+
+
+def _backfill_policy(settings: Settings) -> dg.BackfillPolicy:
+    if settings.backfill_windows_per_run:
+        return dg.BackfillPolicy.multi_run(settings.backfill_windows_per_run)
+    return dg.BackfillPolicy.single_run()

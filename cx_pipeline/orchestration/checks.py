@@ -1,0 +1,46 @@
+"""Checks of the assets. What is checked is decided in the core; here it is named and told to Dagster."""
+
+from collections.abc import Mapping, Sequence
+
+import dagster as dg
+
+from cx_pipeline.core.window_checks import Verdict, worst
+
+RAW_CHECKS = {"schema": "The columns and types are as declared, and required values are there."}
+
+LEG_BLOCKING_CHECKS = {
+    "schema": "The columns and types of legs, calls and quarantined events are as declared.",
+    "no_overlapping_legs": "Legs of one extension in one call do not overlap, and none ends before it starts.",
+    "events_accounted_for": "Input = used + duplicates + quarantined.",
+}
+LEG_WARNING_CHECKS = {
+    "quarantine_rate": "At most one event in a hundred is quarantined.",
+    "clock_skew": "No source's clock runs ahead of ours by more than a second (an error above five).",
+}
+
+
+def check_specs(asset: str, checks: Mapping[str, str], *, blocking: bool) -> list[dg.AssetCheckSpec]:
+    """The specifications of an asset's checks, given as name and description."""
+    return [
+        dg.AssetCheckSpec(name, asset=asset, description=description, blocking=blocking)
+        for name, description in checks.items()
+    ]
+
+
+def check_results(
+    asset: str, verdicts: Sequence[tuple[str, Mapping[str, Verdict]]]
+) -> list[dg.AssetCheckResult]:
+    """One result for each check over the windows of a run, given as key and verdicts by name."""
+    names = list(verdicts[0][1]) if verdicts else []
+    return [_result(asset, name, worst([(key, found[name]) for key, found in verdicts])) for name in names]
+
+
+def _result(asset: str, name: str, verdict: Verdict) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=asset,
+        check_name=name,
+        passed=verdict.passed,
+        severity=dg.AssetCheckSeverity.ERROR if verdict.is_grave else dg.AssetCheckSeverity.WARN,
+        description=verdict.description,
+        metadata=dict(verdict.figures),
+    )

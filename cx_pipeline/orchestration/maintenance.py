@@ -1,0 +1,121 @@
+"""The daily maintenance: superseded runs of a window, and frames that no window names.
+
+Dagster keeps events for ever, and a run a minute adds about 110 MB a day. Deleting a run deletes its
+materialisations too, so the newest of each window and asset is never touched. What may go is decided in
+`cx_pipeline.core.pruning`.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+
+from cx_pipeline.core.pruning import SUPERSEDED_AFTER, FinishedRun, superseded_runs
+from cx_pipeline.core.windows import window_from_key, window_of, windows_between
+from cx_pipeline.orchestration.jobs import WINDOW_ASSETS
+from cx_pipeline.orchestration.resources import FramesResource
+from cx_pipeline.orchestration.running import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
+from cx_pipeline.settings import load_settings
+
+_FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
+_PAGE = 500
+
+
+@dg.op(description="Deletes runs of a window that a newer one replaced a day ago or earlier.")
+def prune_runs(context: dg.OpExecutionContext) -> None:
+    """Delete superseded runs, a page at a time; killed half way, the next one goes on."""
+    deleted = kept = 0
+    now = datetime.now(UTC)
+    for page in _old_runs(context.instance, now - SUPERSEDED_AFTER):
+        newest, computed_at = newest_materialisations(
+            context.instance, {key for run in page for key in run.windows}
+        )
+        going = superseded_runs(page, newest, computed_at, now)
+        for run_id in going:
+            context.instance.delete_run(run_id)
+        deleted, kept = deleted + len(going), kept + len(page) - len(going)
+    context.add_output_metadata({"runs_deleted": deleted, "runs_kept": kept})
+
+
+@dg.op(ins={"after": dg.In(dg.Nothing)}, description="Deletes frames that no window names, a day after.")
+def prune_frames(context: dg.OpExecutionContext, frames: FramesResource) -> None:
+    """Delete temporary files of killed writers, and frames of another grid of windows or of no materialised one."""
+    from cx_pipeline.core.frames import frame_path
+
+    length = load_settings().window_length
+    named = {
+        frame_path(asset, window_from_key(key, length))
+        for asset in WINDOW_ASSETS
+        for key in context.instance.get_materialized_partitions(dg.AssetKey(asset))
+        if _is_of_grid(key, length)
+    }
+    removed = frames.store().remove_unnamed(frozenset(named), datetime.now(UTC) - timedelta(days=1))
+    context.add_output_metadata({"files_deleted": len(removed), "files_named": len(named)})
+
+
+@dg.job(description="Deletes superseded runs of windows and frames that no window names.")
+def prune_job() -> None:
+    """The two, one after the other."""
+    prune_frames(prune_runs())
+
+
+def newest_materialisations(
+    instance: dg.DagsterInstance, windows: set[str]
+) -> tuple[dict[str, set[str]], dict[str, datetime]]:
+    """For each window: the runs that made the newest materialisation of any asset, and the time of the oldest."""
+    runs: dict[str, set[str]] = {}
+    computed_at: dict[str, datetime] = {}
+    for asset in WINDOW_ASSETS:
+        for key, run_id, moment in _newest_of_asset(instance, dg.AssetKey(asset), windows):
+            runs.setdefault(key, set()).add(run_id)
+            computed_at[key] = min(moment, computed_at.get(key, moment))
+    return runs, computed_at
+
+
+def _newest_of_asset(
+    instance: dg.DagsterInstance, asset: dg.AssetKey, windows: set[str]
+) -> Iterator[tuple[str, str, datetime]]:
+    newest = instance.event_log_storage.get_latest_storage_id_by_partition(
+        asset, dg.DagsterEventType.ASSET_MATERIALIZATION, windows
+    )
+    ids = list(newest.values())
+    for first in range(0, len(ids), _PAGE):
+        wanted = dg.AssetRecordsFilter(asset_key=asset, storage_ids=ids[first : first + _PAGE])
+        for record in instance.fetch_materializations(wanted, limit=_PAGE).records:
+            if record.partition_key is not None:
+                yield record.partition_key, record.run_id, datetime.fromtimestamp(record.timestamp, UTC)
+
+
+def _old_runs(instance: dg.DagsterInstance, before: datetime) -> Iterator[list[FinishedRun]]:
+    finished = dg.RunsFilter(statuses=_FINISHED, created_before=before)
+    page = instance.get_run_records(finished, limit=_PAGE)
+    while page:
+        # Where the next page begins is looked up by a run of this one, which may be gone once this one was seen to.
+        following = instance.get_run_records(finished, limit=_PAGE, cursor=page[-1].dagster_run.run_id)
+        yield list(_finished_runs(page))
+        page = following
+
+
+def _finished_runs(records: Iterable[dg.RunRecord]) -> Iterator[FinishedRun]:
+    for record in records:
+        if record.end_time is not None:
+            yield FinishedRun(
+                record.dagster_run.run_id,
+                _windows_of(record.dagster_run),
+                datetime.fromtimestamp(record.end_time, UTC),
+            )
+
+
+def _windows_of(run: dg.DagsterRun) -> frozenset[str]:
+    first = run.tags.get(PARTITION_TAG) or run.tags.get(RANGE_START_TAG)
+    last = run.tags.get(PARTITION_TAG) or run.tags.get(RANGE_END_TAG)
+    if first is None or last is None:
+        return frozenset()
+    length = load_settings().window_length
+    span = window_from_key(first, length).start, window_from_key(last, length).end
+    return frozenset(window.key for window in windows_between(*span, length))
+
+
+def _is_of_grid(key: str, length: timedelta) -> bool:
+    window = window_from_key(key, length)
+    return window == window_of(window.start, length)

@@ -1,0 +1,77 @@
+"""How a frame's contract is told to Dagster: column schemas, lineage, and the figures of one window."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+
+from cx_pipeline.core.frames import FRAMES, FrameContract
+
+if TYPE_CHECKING:
+    from cx_pipeline.adapters.storage.frame_store import FrameMark, Receipt
+    from cx_pipeline.core.window_computation import WindowLegs
+
+OWNERS = ["team:contact-centre-data"]
+
+
+def described(name: str, upstream: str | None = None) -> Mapping[str, Any]:
+    """The metadata of an asset's definition, from the registry of frames."""
+    contract = FRAMES[name]
+    metadata: dict[str, Any] = {"dagster/column_schema": column_schema(contract), "dagster/table_name": name}
+    if upstream is not None:
+        metadata["dagster/column_lineage"] = column_lineage(contract, upstream)
+    return metadata
+
+
+def column_schema(contract: FrameContract) -> dg.TableSchema:
+    """The contract's columns with their types and meaning."""
+    return dg.TableSchema(
+        columns=[
+            dg.TableColumn(
+                name=name,
+                type=str(dtype),
+                description=contract.descriptions[name],
+                constraints=dg.TableColumnConstraints(nullable=name not in contract.required),
+            )
+            for name, dtype in contract.schema.items()
+        ]
+    )
+
+
+def column_lineage(contract: FrameContract, upstream: str) -> dg.TableColumnLineage:
+    """From which columns of the upstream asset each column is made, as far as it is known."""
+    return dg.TableColumnLineage(
+        {
+            column: [dg.TableColumnDep(asset_key=upstream, column_name=source) for source in sources]
+            for column, sources in contract.sources.items()
+        }
+    )
+
+
+def frame_figures(receipt: "Receipt", mark: "FrameMark") -> dict[str, Any]:
+    """What is told of one window's frame."""
+    return {
+        "dagster/partition_row_count": receipt.rows,
+        "dagster/uri": str(receipt.path),
+        "size_bytes": receipt.size_bytes,
+        "high_water": mark.high_water,
+        "is_open": mark.is_open,
+        "is_kept": receipt.is_kept,
+    }
+
+
+def window_figures(legs: "WindowLegs") -> dict[str, Any]:
+    """What is told of one window's legs: counts of events, calls by type, and what is still open."""
+    correlation = legs.correlation
+    counts = correlation.counts
+    by_type = correlation.calls.group_by("call_type").len().sort("len", "call_type", descending=[True, False])
+    rows = "\n".join(f"| {call_type or 'none'} | {n} |" for call_type, n in by_type.iter_rows())
+    return {
+        "events_input": counts.input,
+        "events_used": counts.used,
+        "events_double": counts.duplicates,
+        "events_quarantined": counts.quarantined,
+        "calls": correlation.calls.height,
+        "open_call_keys": legs.open_call_keys.height,
+        "calls_by_type": dg.MetadataValue.md(f"| type | calls |\n| --- | ---: |\n{rows}"),
+    }

@@ -1,0 +1,62 @@
+"""Schedules: what time alone brings about. What data brings about stands in `sensors`."""
+
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+
+import dagster as dg
+
+from cx_pipeline.core.scheduling import windows_to_refresh
+from cx_pipeline.orchestration.jobs import WINDOW_JOB
+from cx_pipeline.orchestration.maintenance import prune_job
+from cx_pipeline.orchestration.partitions import is_window
+from cx_pipeline.orchestration.running import windows_with_a_run
+from cx_pipeline.settings import Settings
+
+TRIGGER_TAG = "cx/asked_by"
+
+
+def minute_schedule(
+    settings: Settings, partitions: dg.TimeWindowPartitionsDefinition
+) -> dg.ScheduleDefinition:
+    """The open window, and the one before until it settled, each minute; not while a run is at it."""
+
+    @dg.schedule(
+        name="open_window_schedule",
+        job_name=WINDOW_JOB,
+        cron_schedule="* * * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="The open window, and the one before until it settled, each minute.",
+    )
+    def open_window_schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+        settle = timedelta(minutes=settings.settle_minutes)
+        now = context.scheduled_execution_time.astimezone(UTC)
+        wanted = [window.key for window in windows_to_refresh(now, settings.window_length, settle)]
+        windows = [key for key in wanted if is_window(partitions, key, now)]
+        busy = windows_with_a_run(context.instance, windows)
+        for key in windows:
+            if key in busy:
+                yield dg.SkipReason(f"a run is at the window {key}")
+            else:
+                # No run key: it would be for ever, and each minute is to be computed anew.
+                yield dg.RunRequest(partition_key=key, tags={TRIGGER_TAG: "open_window_schedule"})
+        if not windows:
+            yield dg.SkipReason(
+                f"no window yet at {now:%Y-%m-%d %H:%M}: the first is {settings.first_window}"
+            )
+
+    return open_window_schedule
+
+
+def maintenance_schedule() -> dg.ScheduleDefinition:
+    """Superseded runs and unnamed frames go each night."""
+    return dg.ScheduleDefinition(
+        name="maintenance_schedule",
+        job=prune_job,
+        cron_schedule="17 3 * * *",
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Deletes superseded runs and frames that no window names, each night.",
+    )

@@ -1,0 +1,149 @@
+"""Sensors: what data brings about. What is decided stands in `cx_pipeline.core.scheduling`; here it is read and asked."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import TypeAdapter, ValidationError
+
+from cx_pipeline.core.scheduling import (
+    LateState,
+    as_of,
+    late_windows_to_ask_for,
+    newest_call_end,
+    silence_ran_out,
+    windows_to_refresh,
+)
+from cx_pipeline.core.windows import window_from_key, window_of
+from cx_pipeline.orchestration.jobs import WINDOW_JOB
+from cx_pipeline.orchestration.partitions import is_window
+from cx_pipeline.orchestration.resources import DatabaseResource
+from cx_pipeline.orchestration.running import windows_with_a_run
+from cx_pipeline.orchestration.schedules import TRIGGER_TAG
+from cx_pipeline.settings import Settings
+
+if TYPE_CHECKING:
+    from cx_pipeline.adapters.database.event_store import EventStore
+
+LISTENER_INTERVAL_S = 5
+LATE_INTERVAL_S = 15
+ARRIVALS_A_TICK = 100_000
+REQUESTS_A_TICK = 20
+WINDOWS_A_TICK = 500
+
+_LATE_STATE = TypeAdapter(LateState)
+
+
+def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefinition) -> dg.SensorDefinition:
+    """Asks for the open window as soon as a call ended, so that nobody waits for the minute."""
+
+    @dg.sensor(
+        name="listener_sensor",
+        job_name=WINDOW_JOB,
+        minimum_interval_seconds=LISTENER_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks for the open window when a call ended in it, unless a run is at it.",
+    )
+    def listener_sensor(
+        context: dg.SensorEvaluationContext, database: DatabaseResource
+    ) -> dg.SensorResult | dg.SkipReason:
+        from cx_pipeline.adapters.database.arrival_log import newest_arrivals
+
+        now = datetime.now(UTC)
+        window = window_of(now, settings.window_length)
+        seen = int(context.cursor or 0)
+        newest = newest_arrivals(database.engine(), window, seen)
+        end = newest_call_end(newest)
+        if end is None:
+            return dg.SensorResult(
+                skip_reason="no call ended", cursor=str(max(newest.values(), default=seen))
+            )
+        if not is_window(partitions, window.key, now):
+            return dg.SkipReason(f"the window {window.key} lies before the first one")
+        if windows_with_a_run(context.instance, [window.key]):
+            return dg.SkipReason(
+                f"a run is at the window {window.key}"
+            )  # the cursor stays: asked for at the next tick
+        request = dg.RunRequest(
+            partition_key=window.key, run_key=f"{window.key}:{end}", tags={TRIGGER_TAG: "listener_sensor"}
+        )
+        return dg.SensorResult(run_requests=[request], cursor=str(max(newest.values())))
+
+    return listener_sensor
+
+
+def late_data_sensor(
+    settings: Settings, partitions: dg.TimeWindowPartitionsDefinition
+) -> dg.SensorDefinition:
+    """Asks for windows for which something arrived after they were computed, or whose silent calls may be closed."""
+
+    @dg.sensor(
+        name="late_data_sensor",
+        job_name=WINDOW_JOB,
+        minimum_interval_seconds=LATE_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks for the windows that late events touch, once for each high-water mark; and, once their "
+        "longest silence ran out, for windows in which calls were left open.",
+    )
+    def late_data_sensor(context: dg.SensorEvaluationContext, database: DatabaseResource) -> dg.SensorResult:
+        now = datetime.now(UTC)
+        state = _read_on(database.events(), _state_of(context.cursor), settings)
+        state = state.without_computed(_marks(database, state, settings))
+        silent = _silent_windows(database, settings, now)
+        scheduled = _scheduled(settings, now)
+        candidates = [*state.pending, *silent]
+        valid = {key for key in candidates if is_window(partitions, key, now)}
+        busy = windows_with_a_run(context.instance, valid - scheduled)
+        late = late_windows_to_ask_for(
+            state, valid=valid, scheduled=scheduled, busy=busy, limit=REQUESTS_A_TICK
+        )
+        requests = [_request(key, f"{key}:{mark}") for key, mark in late.items()]
+        requests += [
+            _request(key, run_key) for key, run_key in silent.items() if key in valid - busy - set(late)
+        ]
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else f"nothing to ask for; {len(state.pending)} windows wait",
+            cursor=_LATE_STATE.dump_json(state).decode(),
+        )
+
+    return late_data_sensor
+
+
+def _request(key: str, run_key: str) -> dg.RunRequest:
+    return dg.RunRequest(partition_key=key, run_key=run_key, tags={TRIGGER_TAG: "late_data_sensor"})
+
+
+def _scheduled(settings: Settings, now: datetime) -> set[str]:
+    settle = timedelta(minutes=settings.settle_minutes)
+    return {window.key for window in windows_to_refresh(now, settings.window_length, settle)}
+
+
+def _silent_windows(database: DatabaseResource, settings: Settings, now: datetime) -> dict[str, str]:
+    """Windows whose calls may be closed by silence now, with the run key for it."""
+    from cx_pipeline.adapters.database.window_ledger import WindowLedger
+
+    max_silence = settings.correlation_rules.max_silence
+    left_open = WindowLedger(database.engine()).with_calls_left_open(now, max_silence, WINDOWS_A_TICK)
+    return {
+        each.window.key: f"{each.window.key}:silent:{as_of(each.window, now, max_silence):%Y-%m-%dT%H:%M}"
+        for each in left_open
+        if silence_ran_out(each.window, each.computed_at, now, max_silence)
+    }
+
+
+def _marks(database: DatabaseResource, state: LateState, settings: Settings) -> dict[str, int]:
+    from cx_pipeline.adapters.database.window_ledger import WindowLedger
+
+    starts = {key: window_from_key(key, settings.window_length).start for key in state.pending}
+    marks = WindowLedger(database.engine()).high_water_marks(list(starts.values()))
+    return {key: marks[start] for key, start in starts.items() if start in marks}
+
+
+def _state_of(cursor: str | None) -> LateState:
+    if not cursor:
+        return LateState()
+    try:
+        return _LATE_STATE.validate_json(cursor)
+    except ValidationError:
+        return LateState()  # of another version: read all arrivals again; what is computed asks for nothing
