@@ -32,7 +32,7 @@ FIT_PYTHON = $(if $(shell [ -n "$(PYTHON)" ] && "$(PYTHON)" -c '$(IS_FIT)' 2>/de
 
 # Stamps bear a checksum of what they depend on, so that an older commit or another Python is noticed too.
 checksum = $(firstword $(shell { $(1); } 2>/dev/null | cksum))
-ENVIRONMENT := $(call checksum,cat $(LOCKS); echo '$(CURDIR)'; "$(PYTHON)" --version)
+ENVIRONMENT := $(call checksum,cat $(LOCKS); echo '$(CURDIR)'; "$(PYTHON)" --version || :)
 MADE := $(VENV)/.made-$(ENVIRONMENT)
 RUNTIME := $(VENV)/.runtime-$(ENVIRONMENT)
 DEVELOPMENT := $(VENV)/.development-$(ENVIRONMENT)
