@@ -33,7 +33,7 @@ def test_a_frame_is_brought_into_the_order_of_its_contract():
 def test_a_wrong_or_missing_column_is_named():
     frame = CALLS.schema.to_frame(eager=True).drop("status").cast({"leg_count": pl.Int64})
     with pytest.raises(
-        SchemaError, match="calls.*column status is missing; column leg_count is Int64, not Int32"
+        SchemaError, match=r"calls.*column status is missing; column leg_count is Int64, not Int32"
     ):
         CALLS.conform(frame)
 

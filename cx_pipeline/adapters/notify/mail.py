@@ -41,7 +41,12 @@ class Mailer:
         mail["Date"], mail["Message-ID"] = formatdate(usegmt=True), f"<{message_id}@cx-pipeline>"
         mail.set_content(body)
         retry = stamina.retry_context(
-            on=DestinationUnavailableError, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0
+            on=DestinationUnavailableError,
+            attempts=ATTEMPTS,
+            timeout=None,
+            wait_initial=0.2,
+            wait_max=2.0,
+            wait_jitter=0.2,
         )
         for attempt in retry:
             with attempt:

@@ -28,7 +28,12 @@ class Webhook:
             ConfigurationError: it refuses the message; trying again gives the same answer.
         """
         retry = stamina.retry_context(
-            on=DestinationUnavailableError, attempts=ATTEMPTS, timeout=None, wait_initial=0.2, wait_max=2.0
+            on=DestinationUnavailableError,
+            attempts=ATTEMPTS,
+            timeout=None,
+            wait_initial=0.2,
+            wait_max=2.0,
+            wait_jitter=0.2,
         )
         for attempt in retry:
             with attempt:
@@ -38,12 +43,12 @@ class Webhook:
         try:
             with httpx.Client(timeout=TIMEOUT_S, transport=self._transport, trust_env=False) as client:
                 response = client.post(self._url.get_secret_value(), json=payload)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
+            raise ConfigurationError("CX_ALERT_WEBHOOK_URL is no http(s) address") from None
         except httpx.TransportError as error:
             raise DestinationUnavailableError(
                 f"the webhook does not answer ({type(error).__name__}): check CX_ALERT_WEBHOOK_URL and the network"
             ) from None
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol):
-            raise ConfigurationError("CX_ALERT_WEBHOOK_URL is no http(s) address") from None
         if response.status_code == _TOO_MANY_REQUESTS or response.is_server_error:
             raise DestinationUnavailableError(f"the webhook answers {response.status_code}")
         if not response.is_success:
