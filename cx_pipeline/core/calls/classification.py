@@ -13,6 +13,8 @@ from cx_pipeline.core.calls.relations import (
     TRANSFERRED,
 )
 from cx_pipeline.core.calls.schema import COMPLETED, IN_PROGRESS
+from cx_pipeline.core.calls.timing import CallFacts
+from cx_pipeline.core.events.vocabulary import Kind
 
 CALL_TYPES = (
     "CONFERENCE",
@@ -165,13 +167,9 @@ def classify(legs: pl.DataFrame, directions: pl.DataFrame, unanswered_roles: pl.
     )
 
 
-def unanswered_roles(
-    legs: pl.DataFrame, holds: pl.DataFrame, runs: pl.DataFrame, consults: pl.DataFrame
-) -> pl.DataFrame:
-    """For what an unanswered leg rang: the consult of an agent who held, or the transfer of one who had left.
-
-    `consults`: facts CONSULT (`generation`, `time`, `extension`).
-    """
+def unanswered_roles(legs: pl.DataFrame, holds: pl.DataFrame, of: CallFacts) -> pl.DataFrame:
+    """For what an unanswered leg rang: the consult of an agent who held, or the transfer of one who had left."""
+    consults = of.facts.filter(pl.col("kind") == Kind.CONSULT)
     rang = legs.filter(~pl.col("is_answered") & ~pl.col("is_originator")).select(
         "leg", "call", "extension", "opened"
     )
@@ -185,7 +183,7 @@ def unanswered_roles(
         (pl.col("hold_start") <= pl.col("opened")) & (pl.col("opened") < pl.col("hold_end"))
     )
     named = (
-        rang.join(runs.select("leg", "generation"), on="leg")
+        rang.join(of.runs.select("leg", "generation"), on="leg")
         .join(consults.select("generation", "extension"), on="generation", suffix="_of_consult")
         .filter(pl.col("extension") != pl.col("extension_of_consult"))
     )

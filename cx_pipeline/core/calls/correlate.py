@@ -9,23 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cx_pipeline.core.calls import classification, output, parties
-from cx_pipeline.core.calls.cleaning import Cleaned, clean
+from cx_pipeline.core.calls.cleaning import clean
 from cx_pipeline.core.calls.connections import find_connections
 from cx_pipeline.core.calls.directions import directions_of, open_calls_of
-from cx_pipeline.core.calls.facts import Facts, quarantined, read_facts
+from cx_pipeline.core.calls.facts import Dictionary, quarantined, read_facts
 from cx_pipeline.core.calls.grouping import Grouped, group_into_calls
 from cx_pipeline.core.calls.holds import find_holds
 from cx_pipeline.core.calls.legs import find_legs, merges_of
+from cx_pipeline.core.calls.parties import Listing
 from cx_pipeline.core.calls.relations import find_relations
 from cx_pipeline.core.calls.rules import CorrelationRules
-from cx_pipeline.core.calls.schema import QUARANTINE_SCHEMA
+from cx_pipeline.core.calls.schema import CALL_SCHEMA, LEG_SCHEMA, QUARANTINE_SCHEMA
 from cx_pipeline.core.calls.timing import CallFacts, rona_reasons, time_legs
 from cx_pipeline.core.calls.transfers_begun_elsewhere import artefacts_of, continued_talks
 from cx_pipeline.core.directory import Directory
-from cx_pipeline.core.events.vocabulary import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,43 +70,92 @@ def correlate(
         SchemaError: a column has another type than the schema says.
     """
     events = events.lazy()
+    grouped, reading = _read_and_group(events, rules, directory)
+    calls, legs = _in_parts(grouped, reading, rules, as_of)
+    quarantine = reading.quarantine
+    if len(grouped.orphans):
+        orphans = quarantined(events, grouped.orphans["row"].to_numpy(), grouped.orphans["reason"])
+        quarantine = pl.concat([quarantine, orphans])
+    used = reading.input_count - reading.duplicates - len(quarantine)
+    counts = Counts(reading.input_count, used, reading.duplicates, len(quarantine))
+    return Correlation(calls, legs, quarantine.sort(*QUARANTINE_SCHEMA), counts, reading.skew)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What is kept of the reading while the legs are made."""
+
+    dictionary: Dictionary
+    listing: Listing
+    event_ids: pl.Series | None
+    input_count: int
+    duplicates: int
+    quarantine: pl.DataFrame
+    skew: pl.DataFrame
+
+
+def _read_and_group(
+    events: pl.LazyFrame, rules: CorrelationRules, directory: Directory
+) -> tuple[Grouped, _Reading]:
     facts = read_facts(events, directory)
     cleaned = clean(facts, rules)
-    grouped = group_into_calls(cleaned.frame, rules)
-    calls, legs = _calls_and_legs(events, facts, grouped, rules, directory, as_of)
-    lost = (
-        quarantined(events, grouped.orphans["row"].to_numpy(), grouped.orphans["reason"])
-        if len(grouped.orphans)
-        else None
+    reading = _Reading(
+        dictionary=facts.dictionary,
+        listing=Listing.of(facts.dictionary.extensions, directory),
+        event_ids=_event_ids(events),
+        input_count=facts.input_count,
+        duplicates=cleaned.duplicates,
+        quarantine=facts.quarantine,
+        skew=cleaned.skew,
     )
-    quarantine = pl.concat([facts.quarantine, lost]) if lost is not None else facts.quarantine
-    return Correlation(
-        calls,
-        legs,
-        quarantine.sort(*QUARANTINE_SCHEMA),
-        _counts(facts, cleaned, len(quarantine)),
-        cleaned.skew,
-    )
+    del facts  # a day's worth of integers that nobody looks at again
+    return group_into_calls(cleaned.frame, rules), reading
 
 
-def _counts(facts: Facts, cleaned: Cleaned, quarantined_count: int) -> Counts:
-    used = facts.input_count - cleaned.duplicates - quarantined_count
-    return Counts(facts.input_count, used, cleaned.duplicates, quarantined_count)
+def _event_ids(events: pl.LazyFrame) -> pl.Series | None:
+    if "event_id" not in events.collect_schema():
+        return None
+    return events.select(pl.col("event_id").cast(pl.String)).collect().to_series()
+
+
+PART_ROWS = 1_000_000
+"""Facts of about this many rows are worked on at a time, in whole calls: memory stays small, and the cache warm."""
+
+
+def _in_parts(
+    grouped: Grouped, reading: _Reading, rules: CorrelationRules, as_of: datetime
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make calls and legs of some whole calls at a time."""
+    scratch = np.zeros(reading.input_count, dtype=np.uint32)
+    call = grouped.frame["call"].to_numpy()
+    calls, legs = [CALL_SCHEMA.to_frame()], [LEG_SCHEMA.to_frame()]
+    start = 0
+    while start < len(call):
+        stop = int(np.searchsorted(call, call[min(start + PART_ROWS, len(call)) - 1], side="right"))
+        first = int(call[start])
+        part = grouped.frame[start:stop].with_columns(pl.col("call") - first)
+        part_calls, part_legs = _calls_and_legs(part, grouped.references, reading, rules, as_of, scratch)
+        others = pl.Series(grouped.others[first : first + len(part_calls)])
+        calls.append(part_calls.with_columns((pl.col("event_count") + others).cast(pl.Int32)))
+        legs.append(part_legs)
+        start = stop
+    return pl.concat(calls), pl.concat(legs)
 
 
 def _calls_and_legs(
-    events: pl.LazyFrame,
-    facts: Facts,
-    grouped: Grouped,
+    frame: pl.DataFrame,
+    references: pl.DataFrame,
+    reading: _Reading,
     rules: CorrelationRules,
-    directory: Directory,
     as_of: datetime,
+    scratch: npt.NDArray[np.uint32],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    frame, dictionary = grouped.frame, facts.dictionary
+    """Calls and legs of the facts of some calls, these numbered from 0."""
+    dictionary = reading.dictionary
     merges = merges_of(frame).join(
-        grouped.references.select("row", "other"), on="row", how="left", maintain_order="left"
+        references.select("row", "other"), on="row", how="left", maintain_order="left"
     )
-    shares = parties.with_directory(parties.shares_of(frame), dictionary.extensions, directory)
+    shares = parties.with_listing(parties.shares_of(frame), reading.listing)
     connections = find_connections(frame)
     around = pl.concat([merges.select("call", "time"), continued_talks(frame)])
     runs, legs = find_legs(connections, around, rules.merge_tolerance)
@@ -114,32 +165,16 @@ def _calls_and_legs(
     holds = find_holds(legs, runs, connections, merges)
     relations = find_relations(legs, holds, of, rules)
     legs = legs.join(classification.roles_of(relations), on="leg", how="left", maintain_order="left")
-    consults = frame.filter(pl.col("kind") == Kind.CONSULT).select("generation", "time", "extension")
-    waiting = classification.unanswered_roles(legs, holds, runs, consults)
-    legs = classification.classify(legs, directions_of(legs, shares), waiting)
-    legs = legs.join(
-        artefacts_of(frame, connections, runs), on="leg", how="left", maintain_order="left"
-    ).with_columns(pl.col("is_artefact").fill_null(value=False))
+    legs = classification.classify(
+        legs, directions_of(legs, shares), classification.unanswered_roles(legs, holds, of)
+    )
+    legs = legs.join(artefacts_of(frame, connections, runs), on="leg", how="left", maintain_order="left")
+    legs = legs.with_columns(
+        pl.col("is_artefact").fill_null(value=False), first_row=connections.steps["row"].gather(legs["first"])
+    )
     roots = output.with_call_ids(output.call_roots(frame), dictionary)
-    roots = roots.with_columns(event_count=pl.col("fact_count") + pl.Series(grouped.others))
-    listed = output.party_lists(
-        parties.with_ends(shares, frame, dictionary, directory), len(roots), dictionary
-    )
-    told = output.evidence_frame(
-        legs.with_columns(first_row=connections.steps["row"].gather(legs["first"])),
-        frame,
-        dictionary,
-        _passengers(events),
-    )
+    listed = output.party_lists(parties.with_ends(shares, frame, reading.listing), len(roots), dictionary)
+    evidence = output.Evidence.of(frame, scratch, dictionary, reading.event_ids).of_legs(legs)
     open_calls = open_calls_of(legs, frame, rules, as_of)
-    keys = frame.select("call", "key").unique(maintain_order=True).sort("call", "key")
-    call_frame = output.calls_frame(roots, keys, legs, listed, open_calls, dictionary)
-    leg_frame = output.legs_frame(legs, roots, listed, holds, told, dictionary, rules)
-    return call_frame, leg_frame
-
-
-def _passengers(events: pl.LazyFrame) -> pl.DataFrame:
-    """The columns that legs carry along from their events, by position in the input."""
-    present = events.collect_schema().names()
-    wanted = [name for name in ("event_id", "connection_id", "jtapi_id") if name in present]
-    return events.select(wanted).collect() if wanted else pl.DataFrame()
+    call_frame = output.calls_frame(roots, frame, legs, listed, open_calls, dictionary)
+    return call_frame, output.legs_frame(legs, roots, listed, holds, evidence, dictionary, rules)

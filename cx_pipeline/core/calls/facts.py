@@ -13,6 +13,7 @@ from cx_pipeline.core.calls.schema import QUARANTINE_SCHEMA
 from cx_pipeline.core.directory import Directory
 from cx_pipeline.core.errors import SchemaError
 from cx_pipeline.core.events import intake, vocabulary
+from cx_pipeline.core.events.call_keys import call_key
 from cx_pipeline.core.events.encoding import (
     NONE,
     TextCodes,
@@ -21,7 +22,7 @@ from cx_pipeline.core.events.encoding import (
     numbers,
     rank_call_keys,
 )
-from cx_pipeline.core.events.schema import EVENT_SCHEMA, UTC_MICROSECONDS
+from cx_pipeline.core.events.schema import EVENT_SCHEMA, UTC_MICROSECONDS, with_event_columns
 from cx_pipeline.core.events.tenancy import DEFAULT_TENANT, with_tenants
 
 FACT_COLUMNS = {
@@ -32,10 +33,11 @@ FACT_COLUMNS = {
     "time": np.int64,  # microseconds since the epoch, as the source or the listener stamped it
     "received": np.int64,
     "kind": np.uint8,
-    "name": np.uint32,
+    "name": np.uint16,
     "source": np.uint8,
     "listener": np.uint32,
     "connection": np.uint32,
+    "jtapi": np.uint32,
     "extension": np.uint32,
     "terminal": np.uint32,
     "calling": np.uint32,
@@ -58,6 +60,7 @@ _TEXTS = {
     "previous": "previous_global_call_id",
     "link": "link_id",
     "connection": "connection_id",
+    "jtapi": "jtapi_id",
     "extension": "extension",
     "calling": "calling_extension",
     "called": "called_extension",
@@ -89,6 +92,7 @@ class Dictionary:
     extensions: TextCodes
     terminals: TextCodes
     connections: TextCodes
+    jtapis: TextCodes
     sources: tuple[str, ...]
 
 
@@ -109,23 +113,52 @@ def read_facts(events: pl.LazyFrame, directory: Directory) -> Facts:
         SchemaError: a column has another type than `EVENT_SCHEMA` says.
     """
     events = _with_known_tenants(_checked(events), directory)
-    columns = {family: TextColumn() for family in _TEXTS if family not in _FAMILIES}
-    present = set(events.collect_schema().names())
-    texts = {
-        short: columns[_FAMILIES.get(short, short)].encoded(_text(short, present))
-        for short, column in _TEXTS.items()
-        if column in present or (short == "name" and "event_code" in present)
-    }
-    read = events.select(time=_microseconds("event_time"), received=_received(present), **texts).collect()
-    for family, column in columns.items():
-        shorts = (family, *(short for short, of in _FAMILIES.items() if of == family))
-        column.has_read(read[short] for short in shorts if short in read.columns)
-    facts, dictionary = _as_numbers(read, columns)
-    bad = _unusable(facts)
-    quarantine = _quarantined(events, facts, bad)
+    columns, dictionary = _as_numbers(_Reader(events))
+    bad = _unusable(columns)
+    quarantine = _quarantined(events, columns, bad)
+    size = len(bad)
     if bad.any():
-        facts = {name: values[~bad] for name, values in facts.items()}
-    return Facts(pl.DataFrame(facts), dictionary, len(read), quarantine)
+        columns = {name: values[~bad] for name, values in columns.items()}
+    return Facts(pl.DataFrame(columns), dictionary, size, quarantine)
+
+
+class _Reader:
+    """Reads the events a column at a time: all at once would hold every text of a day in memory."""
+
+    def __init__(self, events: pl.LazyFrame) -> None:
+        self._events = events
+        self._present = set(events.collect_schema().names())
+
+    def read(self, expression: pl.Expr) -> pl.Series:
+        """One column."""
+        return self._events.select(expression.alias("read")).collect().to_series()
+
+    def times(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Time of the event and of its arrival, microseconds; `NO_TIME` where there is none."""
+        time = self.read(_microseconds("event_time") if "event_time" in self._present else pl.lit(NO_TIME))
+        return time.to_numpy(), self.read(_received(self._present)).to_numpy()
+
+    def texts(self, family: str) -> tuple[TextColumn, dict[str, pl.Series]]:
+        """The columns of one family that have any text, as numbers of first sight."""
+        column, read = TextColumn(), {}
+        for short in (family, *(short for short, of in _FAMILIES.items() if of == family)):
+            if _TEXTS[short] in self._present:
+                sights = self.read(column.encoded(pl.col(_TEXTS[short]).cast(pl.String)))
+                if sights.null_count() < len(sights):
+                    read[short] = sights
+        column.has_read(read.values())
+        return column, read
+
+    def names(self) -> tuple[TextColumn, pl.Series | None]:
+        """The names of the events; where one came without, the name of its number."""
+        column, read = self.texts("name")
+        sights = read.get("name")
+        if "event_code" in self._present and (sights is None or sights.null_count()):
+            column = TextColumn()
+            name = intake.event_name() if "event_name" in self._present else _code_name()
+            sights = self.read(column.encoded(name))
+            column.has_read([sights])
+        return column, sights
 
 
 _TEXT_TYPES = (pl.String, pl.Categorical, pl.Enum)
@@ -162,14 +195,8 @@ def _with_known_tenants(events: pl.LazyFrame, directory: Directory) -> pl.LazyFr
         and not events.select(pl.col("tenant_id").has_nulls()).collect().item()
     ):
         return events
-    return with_tenants(intake.with_event_columns(events).with_columns(
-        call_key=intake.call_key(pl.col("global_call_id"))).collect(), directory).lazy()  # fmt: skip
-
-
-def _text(short: str, present: set[str]) -> pl.Expr:
-    if short == "name" and "event_code" in present:
-        return intake.event_name() if "event_name" in present else _code_name()
-    return pl.col(_TEXTS[short]).cast(pl.String)
+    return with_tenants(with_event_columns(events).with_columns(
+        call_key=call_key(pl.col("global_call_id"))).collect(), directory).lazy()  # fmt: skip
 
 
 def _code_name() -> pl.Expr:
@@ -193,60 +220,58 @@ def _received(present: set[str]) -> pl.Expr:
     )
 
 
-def _as_numbers(
-    read: pl.DataFrame, columns: dict[str, TextColumn]
-) -> tuple[dict[str, npt.NDArray[Any]], Dictionary]:
-    """Replace the numbers of first sight by final ones."""
+def _as_numbers(reader: _Reader) -> tuple[dict[str, npt.NDArray[Any]], Dictionary]:
+    """Read every column as numbers, and what they stand for."""
+    time, received = reader.times()
+    size = len(time)
     facts: dict[str, npt.NDArray[Any]] = {
-        "row": np.arange(len(read), dtype=np.uint32),
-        "time": read["time"].to_numpy(),
-        "received": read["received"].to_numpy(),
+        "row": np.arange(size, dtype=np.uint32),
+        "time": time,
+        "received": received,
     }
     codes: dict[str, TextCodes] = {}
-    for family in ("link", "connection", "extension", "terminal", "listener", "tenant"):
-        table, codes[family] = columns[family].in_order()
-        for short in (family, *(s for s, f in _FAMILIES.items() if f == family)):
-            if short in read.columns:
-                facts[short] = numbers(read[short], table)
-    facts["cause"] = _looked_up(read, columns, "cause", vocabulary.cause_of)
-    facts["reason"] = _looked_up(read, columns, "reason", vocabulary.feature_reason_of)
-    if "direction" in read.columns:
-        facts["direction"] = _looked_up(
-            read, columns, "direction", lambda text: DIRECTIONS.get(text.strip().upper(), 0)
-        )
-    sources = _name_kinds(read, columns, facts)
-    tenants, key_tenants, key_texts = _number_keys(read, columns, facts, codes.pop("tenant"))
-    dictionary = Dictionary(
-        tenants, key_tenants, key_texts, codes["extension"], codes["terminal"], codes["connection"], sources
-    )
+    for family in ("link", "connection", "jtapi", "extension", "terminal", "listener", "tenant"):
+        column, read = reader.texts(family)
+        table, codes[family] = column.in_order()
+        facts |= {short: numbers(sights, table) for short, sights in read.items()}
+    meanings = {
+        "cause": vocabulary.cause_of,
+        "reason": vocabulary.feature_reason_of,
+        "direction": _direction_of,
+    }
+    for family, meaning in meanings.items():
+        column, read = reader.texts(family)
+        table = column.mapped(meaning, np.uint8)
+        facts[family] = numbers(read[family], table) if family in read else np.zeros(size, dtype=np.uint8)
+    sources = _name_kinds(reader, facts)
+    tenants, key_tenants, key_texts = _number_keys(reader, facts, codes.pop("tenant"))
+    dictionary = Dictionary(tenants, key_tenants, key_texts, sources=sources, **_plural(codes))
     return facts, dictionary
 
 
-def _looked_up(
-    read: pl.DataFrame, columns: dict[str, TextColumn], short: str, function: Any
-) -> npt.NDArray[np.uint8]:
-    if short not in read.columns:
-        return np.zeros(len(read), dtype=np.uint8)
-    return numbers(read[short], columns[short].mapped(function, np.uint8))
+def _plural(codes: dict[str, TextCodes]) -> dict[str, TextCodes]:
+    return {f"{family}s": codes[family] for family in ("extension", "terminal", "connection", "jtapi")}
 
 
-def _name_kinds(
-    read: pl.DataFrame, columns: dict[str, TextColumn], facts: dict[str, npt.NDArray[Any]]
-) -> tuple[str, ...]:
+def _direction_of(text: str) -> int:
+    return DIRECTIONS.get(text.strip().upper(), 0)
+
+
+def _name_kinds(reader: _Reader, facts: dict[str, npt.NDArray[Any]]) -> tuple[str, ...]:
     """Fill `name`, `kind` and `source`; the sources by number."""
-    names = [text.strip() for text in columns["name"].texts]
-    given = [text.strip() for text in columns["source"].texts]
-    sources = (*sorted({*given, *(vocabulary.source_of(name) for name in names), ""} - {""}),)
+    column, sights = reader.names()
+    given, read = reader.texts("source")
+    names = [text.strip() for text in column.texts]
+    size = len(facts["time"])
     name_sight = (
-        numbers(read["name"], np.arange(len(names) + 1))
-        if "name" in read.columns
-        else np.zeros(len(read), int)
+        np.zeros(size, dtype=np.uint32) if sights is None else numbers(sights, np.arange(len(names) + 1))
     )
+    sources = (*sorted({*(text.strip() for text in given.texts), *map(vocabulary.source_of, names)} - {""}),)
     number_of = {source: number for number, source in enumerate(sources)}
     own = np.array([*(number_of[vocabulary.source_of(name)] for name in names), 0], dtype=np.uint8)
     facts["source"] = own[name_sight]
-    if "source" in read.columns:
-        table = np.array([*(number_of.get(source, -1) for source in given), -1], dtype=np.int16)
+    if "source" in read:
+        table = np.array([*(number_of.get(source.strip(), -1) for source in given.texts), -1], dtype=np.int16)
         reported = numbers(read["source"], table)
         facts["source"] = np.where(reported >= 0, reported, facts["source"]).astype(np.uint8)
     kinds = np.array(
@@ -255,37 +280,37 @@ def _name_kinds(
     )
     kinds[:, [i for i, name in enumerate(names) if not name]] = NONE
     facts["kind"] = kinds[facts["source"], name_sight]
-    facts["name"] = columns["name"].in_order()[0][name_sight]
+    facts["name"] = column.in_order()[0][name_sight].astype(np.uint16)
     return sources
 
 
 def _number_keys(
-    read: pl.DataFrame, columns: dict[str, TextColumn], facts: dict[str, npt.NDArray[Any]], tenants: TextCodes
+    reader: _Reader, facts: dict[str, npt.NDArray[Any]], tenants: TextCodes
 ) -> tuple[TextCodes, npt.NDArray[np.uint32], pl.Series]:
     """Fill `key` and `previous`: one number for tenant and call key; the tenant and the text of each."""
-    table, keys = rank_call_keys(columns["call"].texts)
-    size = len(read)
-    call = numbers(read["call"], table) if "call" in read.columns else np.zeros(size, dtype=np.uint32)
-    previous = numbers(read["previous"], table) if "previous" in read.columns else None
-    tenant = facts.pop("tenant", np.zeros(size, dtype=np.uint32))
-    tenant, tenants = _with_default(tenant, tenants)
+    column, read = reader.texts("call")
+    table, keys = rank_call_keys(column.texts)
+    nothing = np.zeros(len(facts["time"]), dtype=np.uint32)
+    call = numbers(read["call"], table) if "call" in read else nothing
+    tenant, tenants = _with_default(facts.pop("tenant", nothing), tenants)
     tenant = _adopted(tenant, call, tenants)
-    names = call_key_texts(keys)
     count, many = len(keys), len(tenants.texts)
     if many * count > np.iinfo(np.uint32).max:
         raise SchemaError(
             f"{many} tenants with {count} call keys are more than one run can hold: split the input"
         )
-    base = tenant.astype(np.uint32) * np.uint32(count)
+    base = tenant * np.uint32(count) if many > 1 else np.uint32(0)
     facts["key"] = np.where(call == NONE, NONE, base + call).astype(np.uint32)
-    if previous is not None and previous.any():
+    if "previous" in read:
+        previous = numbers(read["previous"], table)
         same = (previous == call) | (previous == NONE)
         facts["previous"] = np.where(same, NONE, base + previous).astype(np.uint32)
     if "link" in facts:  # equal links in two tenants join nothing
         links = np.uint32(facts["link"].max(initial=0) + 1)
-        facts["link"] = np.where(
-            facts["link"] == NONE, NONE, tenant.astype(np.uint32) * links + facts["link"]
+        facts["link"] = np.where(facts["link"] == NONE, NONE, tenant * links + facts["link"]).astype(
+            np.uint32
         )
+    names = call_key_texts(keys)
     key_tenants = np.repeat(np.arange(many, dtype=np.uint32), count)
     return tenants, key_tenants, pl.concat([names] * many) if many > 1 else names
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from cx_pipeline.core.calls.classification import CALL_TYPES, Directions
@@ -21,18 +22,12 @@ from cx_pipeline.core.calls.schema import (
 )
 from cx_pipeline.core.calls.segments import Segments
 from cx_pipeline.core.calls.timing import END_RULES, START_RULES
+from cx_pipeline.core.events.encoding import TextCodes
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
 from cx_pipeline.core.events.vocabulary import Kind
 from cx_pipeline.core.identity import name_of, uuid_of
 
-_KIND_NAMES = {kind.value: kind.name for kind in Kind}
-
-
-@dataclass(frozen=True, slots=True)
-class CallRoots:
-    """For each call: the tenant, the key and the time of its first fact."""
-
-    frame: pl.DataFrame  # call, key, started, last, fact_count
+_KINDS = pl.Series([None, *(kind.name for kind in sorted(Kind))], dtype=pl.String)
 
 
 def call_roots(facts: pl.DataFrame) -> pl.DataFrame:
@@ -126,9 +121,7 @@ def legs_frame(
         name_of(pl.lit("leg"), pl.col("call_id"), pl.col("agent_extension"), pl.col("leg_number"))
     )
     frame = frame.with_columns(uuid_of(names.to_series()).alias("leg_id"), leg_key=_leg_key())
-    return frame.select(pl.col(name).cast(dtype) for name, dtype in LEG_SCHEMA.items()).sort(
-        "tenant_id", "call_id", "leg_number"
-    )
+    return frame.select(pl.col(name).cast(dtype) for name, dtype in LEG_SCHEMA.items())
 
 
 def _reportable(rules: CorrelationRules) -> pl.Expr:
@@ -195,7 +188,7 @@ def party_lists(parties: pl.DataFrame, count: int, dictionary: Dictionary) -> pl
 
 def calls_frame(
     roots: pl.DataFrame,
-    keys: pl.DataFrame,
+    facts: pl.DataFrame,
     legs: pl.DataFrame,
     parties: pl.DataFrame,
     open_calls: pl.DataFrame,
@@ -204,13 +197,15 @@ def calls_frame(
     """The calls as `CALL_SCHEMA`.
 
     Args:
-        roots: with ids, and `event_count`.
-        keys: `call`, `key`: every call key of each call.
+        roots: with ids.
+        facts: `call` and `key` of every fact.
         legs: classified legs.
         parties: of `party_lists`.
         open_calls: `call`: those that have not ended.
         dictionary: texts of the numbers.
     """
+    keys = facts.select("call", "key")[Segments.of(facts["call"].to_numpy(), facts["key"].to_numpy()).starts]
+    keys = keys.unique().sort("call", "key")
     key_lists = (
         keys.select("call", call_keys=dictionary.key_texts.gather(keys["key"]))
         .with_columns(pl.col("call").set_sorted())
@@ -241,88 +236,87 @@ def calls_frame(
         end_time=_time(pl.when(~pl.col("is_open")).then("last")),
         last_fact_time=_time(pl.col("last")),
         leg_count=pl.col("leg_count").fill_null(0),
-        event_count=pl.col("event_count").cast(pl.Int32),
+        event_count=pl.col("fact_count").cast(pl.Int32),
     )
     return frame.select(pl.col(name).cast(dtype) for name, dtype in CALL_SCHEMA.items()).sort(
         "tenant_id", "call_id"
     )
 
 
-def evidence_frame(
-    legs: pl.DataFrame, facts: pl.DataFrame, dictionary: Dictionary, passengers: pl.DataFrame
-) -> pl.DataFrame:
-    """What single events say of each leg: `evidence`, `agent_terminal`, `connection_id`, `jtapi_id`, `has_clock_skew`.
-
-    Args:
-        legs: with `start_row`, `end_row`, `type_row` and their rules.
-        facts: `row`, `time`, `kind`, `extension`, `terminal`, `key` (and `is_skewed`) of the facts.
-        dictionary: texts of the numbers.
-        passengers: by position in the input, the columns that the correlation does not look at: `event_id`,
-            `connection_id`, `jtapi_id` (any may be missing).
-    """
-    where = np.zeros(int(facts["row"].max() or 0) + 1 if len(facts) else 1, dtype=np.uint32)  # type: ignore[arg-type]
-    where[facts["row"].to_numpy()] = np.arange(len(facts), dtype=np.uint32)
-    told = _Told(facts, where, dictionary, passengers)
-    start_rule = _named(legs["start_rule"], START_RULES)
-    end_rule = _named(legs["end_rule"], END_RULES)
-    no_end = legs["end_rule"].is_in([END_RULES.index("OPEN"), END_RULES.index("SILENCE")])
-    decisions = pl.DataFrame(
-        {
-            "start": told.decision(start_rule, legs["start_row"]),
-            "end": told.decision(end_rule, legs.select(pl.when(~no_end).then("end_row"))["end_row"]),
-            "type": told.decision(legs["type_rule"], legs["type_row"]),
-        }
-    )
-    rows = legs["first_row"]
-    positions = pl.Series(where[rows.to_numpy()])
-    skewed = (
-        facts["is_skewed"].gather(positions)
-        if "is_skewed" in facts.columns
-        else pl.Series([False] * len(legs), dtype=pl.Boolean)
-    )
-    return decisions.select(
-        evidence=pl.struct("start", "end", "type").cast(EVIDENCE),
-        agent_terminal=dictionary.terminals.decode(facts["terminal"].gather(positions)),
-        connection_id=_passenger(passengers, "connection_id", rows),
-        jtapi_id=_passenger(passengers, "jtapi_id", rows),
-        has_clock_skew=skewed,
-    )
-
-
-def _passenger(passengers: pl.DataFrame, name: str, rows: pl.Series) -> pl.Series:
-    if name in passengers.columns:
-        return passengers[name].gather(rows).cast(pl.String)
-    return pl.Series(name, [None] * len(rows), dtype=pl.String)
-
-
 @dataclass(frozen=True, slots=True)
-class _Told:
-    """The events that decided something, looked up by their row in the input."""
+class Evidence:
+    """The events that decided something, looked up by their row in the input.
+
+    `positions` is a scratch: for each row of the input, where the fact stands in `facts`.
+    """
 
     facts: pl.DataFrame
-    where: np.ndarray
+    positions: npt.NDArray[np.uint32]
     dictionary: Dictionary
-    passengers: pl.DataFrame
+    event_ids: pl.Series | None
 
-    def decision(self, rule: pl.Series, rows: pl.Series) -> pl.Series:
+    @classmethod
+    def of(
+        cls,
+        facts: pl.DataFrame,
+        scratch: npt.NDArray[np.uint32],
+        dictionary: Dictionary,
+        event_ids: pl.Series | None,
+    ) -> Evidence:
+        """Make the facts' rows known to the look-up."""
+        scratch[facts["row"].to_numpy()] = np.arange(len(facts), dtype=np.uint32)
+        return cls(facts, scratch, dictionary, event_ids)
+
+    def of_legs(self, legs: pl.DataFrame) -> pl.DataFrame:
+        """What single events say of each leg: `evidence`, its phone and join keys, and `has_clock_skew`.
+
+        `legs` bear `first_row`, and the rows and rules that decided their start, end and type.
+        """
+        no_end = legs["end_rule"].is_in([END_RULES.index("OPEN"), END_RULES.index("SILENCE")])
+        end_row = legs.select(pl.when(~no_end).then("end_row"))["end_row"]
+        decisions = pl.DataFrame(
+            {
+                "start": self._decision(_named(legs["start_rule"], START_RULES), legs["start_row"]),
+                "end": self._decision(_named(legs["end_rule"], END_RULES), end_row),
+                "type": self._decision(legs["type_rule"], legs["type_row"]),
+            }
+        )
+        first = self.facts[pl.Series(self.positions[legs["first_row"].to_numpy()])]
+        return decisions.select(
+            evidence=pl.struct("start", "end", "type").cast(EVIDENCE),
+            agent_terminal=self.dictionary.terminals.decode(first["terminal"]),
+            connection_id=_decoded(first, "connection", self.dictionary.connections),
+            jtapi_id=_decoded(first, "jtapi", self.dictionary.jtapis),
+            has_clock_skew=first["is_skewed"]
+            if "is_skewed" in first.columns
+            else pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(first)),
+        )
+
+    def _decision(self, rule: pl.Series, rows: pl.Series) -> pl.Series:
         """Structs of the rule and the event at each row; a null row: decided by absence."""
         known = rows.is_not_null()
-        positions = pl.Series(self.where[rows.fill_null(0).to_numpy()])
+        numbers = rows.fill_null(0)
+        positions = np.where(known.to_numpy(), self.positions[numbers.to_numpy()], 0)
         fact = self.facts.select("time", "kind", "extension", "key")[positions]
-        kinds = pl.Series([_KIND_NAMES.get(number) for number in range(32)], dtype=pl.String)
+        no_ids = pl.Series([None], dtype=pl.String).new_from_index(0, len(rows))
         told = pl.DataFrame(
             {
                 "rule": rule.cast(pl.String),
                 "event_time": fact["time"].cast(UTC_MICROSECONDS),
-                "kind": kinds.gather(fact["kind"].cast(pl.UInt32)),
+                "kind": _KINDS.gather(fact["kind"].cast(pl.UInt32)),
                 "extension": self.dictionary.extensions.decode(fact["extension"]),
                 "call_key": self.dictionary.key_texts.gather(fact["key"]),
-                "event_id": _passenger(self.passengers, "event_id", rows.fill_null(0)),
+                "event_id": no_ids if self.event_ids is None else self.event_ids.gather(numbers),
                 "known": known,
             }
         )
-        fields = [
-            pl.when("known").then(name).alias(name)
-            for name in ("event_time", "kind", "extension", "call_key", "event_id")
-        ]
-        return told.select("rule", *fields).to_struct("decision")
+        if not known.all():
+            fields = ("event_time", "kind", "extension", "call_key", "event_id")
+            told = told.with_columns(pl.when("known").then(name).alias(name) for name in fields)
+        return told.drop("known").to_struct("decision")
+
+
+def _decoded(facts: pl.DataFrame, name: str, codes: TextCodes) -> pl.Series:
+    if name in facts.columns:
+        return codes.decode(facts[name])
+    return pl.Series([None], dtype=pl.String).new_from_index(0, len(facts))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 
 from cx_pipeline.core.calls.connections import NEVER
-from cx_pipeline.core.calls.facts import Dictionary
-from cx_pipeline.core.calls.segments import NOWHERE, Segments
+from cx_pipeline.core.calls.segments import NOWHERE, Mask, Segments
 from cx_pipeline.core.directory import Directory
-from cx_pipeline.core.events.encoding import TextCodes
+from cx_pipeline.core.events.encoding import NONE, TextCodes
 from cx_pipeline.core.events.vocabulary import TERMINAL_KINDS, Kind
 
 NOT_YET = NEVER
@@ -58,28 +59,38 @@ def _agent_in_the_whole_call(shares: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([shares.filter(~among), settled])
 
 
-def with_directory(shares: pl.DataFrame, extensions: TextCodes, directory: Directory) -> pl.DataFrame:
-    """Add `is_internal` and `is_service`, and count as agents those that the directory lists.
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What the directory says of each extension (by its number): an agent's, a service number, one of the house."""
 
-    Only what the directory knows for sure is said: an extension that some tenant lists as a service number is one.
-    """
-    agents = extensions.code_of(directory.agents["extension"].drop_nulls().unique().sort())
-    services = extensions.code_of(directory.service_numbers["number"].drop_nulls().unique().sort())
-    numbers = extensions.texts.cast(pl.Int64, strict=False)
-    in_range = np.zeros(len(numbers), dtype=np.bool_)
-    for first, last in directory.ranges.select("first_extension", "last_extension").unique().iter_rows():
-        in_range |= numbers.is_between(first, last).fill_null(value=False).to_numpy()
-    listed = np.zeros(len(numbers), dtype=np.bool_)
-    service = np.zeros(len(numbers), dtype=np.bool_)
-    listed[agents], service[services] = True, True
-    listed[0] = service[0] = False
-    extension = shares["extension"].to_numpy()
-    is_service = service[extension]
-    is_agent = shares["is_agent"].to_numpy() | (listed[extension] & ~is_service)
-    return shares.with_columns(
+    is_agent: Mask
+    is_service: Mask
+    is_internal: Mask
+
+    @classmethod
+    def of(cls, extensions: TextCodes, directory: Directory) -> Listing:
+        """Look the extensions up; one that some tenant lists as a service number is one."""
+        agents = extensions.code_of(directory.agents["extension"].drop_nulls().unique().sort())
+        services = extensions.code_of(directory.service_numbers["number"].drop_nulls().unique().sort())
+        numbers = extensions.texts.cast(pl.Int64, strict=False)
+        internal = np.zeros(len(numbers), dtype=np.bool_)
+        for first, last in directory.ranges.select("first_extension", "last_extension").unique().iter_rows():
+            internal |= numbers.is_between(first, last).fill_null(value=False).to_numpy()
+        listed, service = np.zeros(len(numbers), dtype=np.bool_), np.zeros(len(numbers), dtype=np.bool_)
+        listed[agents], service[services] = True, True
+        listed[NONE] = service[NONE] = False
+        return cls(listed & ~service, service, (internal | listed) & ~service)
+
+
+def with_listing(parties: pl.DataFrame, listing: Listing) -> pl.DataFrame:
+    """Add `is_service` and `is_internal` to parties, and count as agents those that the directory lists."""
+    extension = parties["extension"].to_numpy()
+    is_service = listing.is_service[extension]
+    is_agent = parties["is_agent"].to_numpy() | listing.is_agent[extension]
+    return parties.with_columns(
         is_agent=pl.Series(is_agent),
         is_service=pl.Series(is_service),
-        is_internal=pl.Series((is_agent | in_range[extension]) & ~is_service),
+        is_internal=pl.Series((is_agent & ~is_service) | listing.is_internal[extension]),
     )
 
 
@@ -97,9 +108,7 @@ def parties_of(shares: pl.DataFrame) -> pl.DataFrame:
     return each if pairs.count == len(each) else each[pairs.starts]
 
 
-def with_ends(
-    shares: pl.DataFrame, facts: pl.DataFrame, dictionary: Dictionary, directory: Directory
-) -> pl.DataFrame:
+def with_ends(shares: pl.DataFrame, facts: pl.DataFrame, listing: Listing) -> pl.DataFrame:
     """The parties of each call: those that facts are about, and those that facts name as calling or called.
 
     Adds `rank`: 0 for the number outside that a fact names as the other end, 1 for one that facts are about.
@@ -114,7 +123,7 @@ def with_ends(
     )
     firsts = named.group_by("call", "extension").agg(pl.min("joined")).sort("call", "extension")
     blank = firsts.with_columns(is_agent=pl.lit(value=False))
-    listed = with_directory(blank, dictionary.extensions, directory).with_columns(rank=pl.lit(0, pl.Int8))
+    listed = with_listing(blank, listing).with_columns(rank=pl.lit(0, pl.Int8))
     both = (
         pl.concat([parties, listed.select(parties.columns)])
         .group_by("call", "extension")

@@ -61,7 +61,10 @@ LEG_SCHEMA = pl.Schema(
         "evidence": EVIDENCE,
     }
 )
-"""One row for each agent's unbroken share in a call, sorted by tenant, call and leg number."""
+"""One row for each agent's unbroken share in a call; the legs of a call stand together, in the order of their numbers.
+
+Calls stand in an order that depends on the facts alone, not on their arrival.
+"""
 
 CALL_SCHEMA = pl.Schema(
     {
