@@ -38,8 +38,9 @@ class Consultation:
         else:
             story.wait(pace.moment(rng))
             story.reporter.consult_dialled_on_same_call(story.now, self._main, self._colleague.extension)
+        self._colleague_is_dialled()
         story.wait(pace.moment(rng))
-        story.phone_rings(self._colleague, self._call)
+        story.phone_rings(self._colleague, self._call, role="CONSULT")
         if self.has_own_key and story.reporter.shows_ringing:
             # Specification section 5: a CONSULT fact that names the colleague's call makes the relation.
             self._second = story.ledger.share_of(self._colleague)
@@ -56,7 +57,12 @@ class Consultation:
         )
         if story.is_recorded(line):
             story.ledger.line_opens(controller)
+        if not story.reporter.shows_ringing:
+            self._colleague_is_dialled()  # the table's row names both ends at once
         return line
+
+    def _colleague_is_dialled(self) -> None:
+        self._story.ledger.is_dialled(self._colleague)
 
     def colleague_answers(self) -> None:
         """The colleague takes the call; the two talk while the other party waits."""
@@ -66,8 +72,6 @@ class Consultation:
         self._second = story.agent_answers(self._colleague, self._call)
         if not (self.has_own_key and story.reporter.shows_ringing):
             story.ledger.consults(self._first, self._second)
-        if not story.reporter.shows_ringing:
-            self._second.other_party = None
 
     # How it ends without a merge.
 
@@ -116,7 +120,7 @@ class Consultation:
             story.ledger.consult_transferred(self._first, self._second)
             return
         self._start_transfer(self._main, self._call)
-        joined = self._colleague_gets_line_on_main_call()
+        joined = self._colleague_gets_line_on(self._main)
         self._leave_after(50, self._call, self._controller)
         self._leave_after(60, self._call, self._colleague)
         joined.become(LineState.TALKING)
@@ -128,7 +132,7 @@ class Consultation:
         """The controller presses transfer before the colleague answers."""
         story = self._story
         self._start_transfer(self._main, self._call)
-        joined = self._colleague_gets_line_on_main_call()
+        joined = self._colleague_gets_line_on(self._main)
         self._leave_after(50, self._call, self._controller)
         ringing = self._call.line_of(self._colleague)
         ringing.become(LineState.GONE)
@@ -152,6 +156,26 @@ class Consultation:
         story.reporter.merge_ended(story.now + 100 * MS, self._call, is_conference=False)
         story.main = self._call
 
+    def is_transferred_into_a_new_call(self) -> None:
+        """As a transfer, but the switch gives the result a call key of its own, which begins with the transfer."""
+        story = self._story
+        line, colleague = self._main.line_of(self._controller), self._call.line_of(self._colleague)
+        final = story.new_call(story.outside, self._colleague.extension)
+        story.reporter.transfer_started(story.now, final, self._main, line, colleague)
+        self._count_as_transferred()
+        joined = self._colleague_gets_line_on(final)
+        self._leave_after(50, self._call, self._controller)
+        self._leave_after(60, self._call, self._colleague)
+        joined.become(LineState.TALKING)
+        story.reporter.joined(story.now + 70 * MS, joined)
+        story.reporter.outside_established(story.now + 75 * MS, final, story.outside)
+        self._leave_after(80, self._main, self._controller)
+        story.reporter.outside_left(story.now + 85 * MS, self._main, story.outside)
+        story.end_call(self._main, story.now + 90 * MS)
+        story.end_call(self._call, story.now + 90 * MS)
+        story.reporter.merge_ended(story.now + 100 * MS, final, is_conference=False)
+        story.main = final
+
     def is_transferred_through_momentary_conference(self) -> None:
         """The switch joins all three for a moment, with the feature reason of a transfer."""
         story = self._story
@@ -169,8 +193,12 @@ class Consultation:
         story = self._story
         line, colleague = final.line_of(self._controller), self._call.line_of(self._colleague)
         story.reporter.transfer_started(story.now, final, merged, line, colleague)
-        story.ledger.hold_ends(self._controller, story.now)
-        story.ledger.consult_transferred(self._first, self._second)
+        self._count_as_transferred()
+
+    def _count_as_transferred(self) -> None:
+        ledger = self._story.ledger
+        ledger.hold_ends(self._controller, self._story.now)
+        ledger.consult_transferred(self._first, self._second)
 
     def _join_all(self, reason: str | None) -> None:
         story = self._story
@@ -181,7 +209,7 @@ class Consultation:
         line.become(LineState.TALKING)
         if not self.has_own_key:
             return
-        joined = self._colleague_gets_line_on_main_call()
+        joined = self._colleague_gets_line_on(self._main)
         self._leave_after(20, self._call, self._controller)
         self._leave_after(20, self._call, self._colleague)
         joined.become(LineState.TALKING)
@@ -189,10 +217,10 @@ class Consultation:
         story.reporter.joined(story.now + 30 * MS, line)
         self._merge_is_done(40, is_conference=True)
 
-    def _colleague_gets_line_on_main_call(self) -> Line:
+    def _colleague_gets_line_on(self, call: SwitchCall) -> Line:
         phone = self._call.line_of(self._colleague).phone
         self._story.ledger.line_opens(self._colleague)
-        return self._main.new_line(self._colleague, phone)
+        return call.new_line(self._colleague, phone)
 
     def _leave_after(self, milliseconds: int, call: SwitchCall, agent: Agent) -> None:
         self._story.leave(call.line_of(agent), self._story.now + milliseconds * MS)

@@ -95,11 +95,11 @@ def true_leg_rows(
             share.transferred_to,
             f"{call['root_call_key']}_CONF" if share.is_in_conference else None,
             participants,
-            share.other_party,
+            ledger.outside,
             has_lost_event,
             has_skew,
         )
-        for number, share in enumerate(ledger.shares, 1)
+        for number, share in enumerate((share for share in ledger.shares if share.is_seen), 1)
     ]
 
 

@@ -150,6 +150,23 @@ def consult_transfer_into_consult_call(story: Story, cast: Cast) -> None:
     talk_and_hang_up(story, cast[1])
 
 
+def consult_transfer_into_new_call(story: Story, cast: Cast) -> None:
+    """The same, and the result has a call key of its own, which begins with the transfer."""
+    caller_is_answered(story, cast[0])
+    consultation = consult(story, cast[0], cast[1])
+    if consultation.has_own_key:
+        consultation.is_transferred_into_a_new_call()
+    else:
+        consultation.is_transferred()
+    talk_and_hang_up(story, cast[1])
+
+
+def transfer_that_nobody_reported(story: Story, cast: Cast) -> None:
+    """The listener sees the result of a transfer only, and nothing of the call that it continues."""
+    story.call_comes_by_a_transfer_that_nobody_reported(cast[0], cast[1])
+    talk_and_hang_up(story, cast[1])
+
+
 def consult_transfer_through_momentary_conference(story: Story, cast: Cast) -> None:
     """The same, and the switch joins all three for a moment."""
     caller_is_answered(story, cast[0])
@@ -164,8 +181,10 @@ def transfer_completed_while_ringing(story: Story, cast: Cast) -> None:
     consultation = Consultation(story, cast[0], cast[1])
     consultation.begins()
     if not consultation.has_own_key:
+        # One call key: nothing could tell whom the colleague answers, so the two have a word first.
         story.wait(pace.ring(story.rng))
         consultation.colleague_answers()
+        story.wait(pace.phase(story.rng))
         consultation.is_transferred()
     else:
         story.wait(pace.moment(story.rng))

@@ -227,6 +227,6 @@ def internal_given_up(story: Story, cast: Cast) -> None:
 def _internal_rings(story: Story, cast: Cast) -> None:
     story.agent_goes_off_hook(cast[0], cast[1].extension)
     story.wait(pace.moment(story.rng))
-    story.agent_dials(cast[0])
+    story.agent_dials(cast[0], cast[1])
     story.wait(pace.moment(story.rng))
     story.phone_rings(cast[1])

@@ -42,6 +42,7 @@ class JtapiReporter:
         self.reports: list[Report] = []
         self._style = style
         self._connections: dict[tuple[int, str], str] = {}
+        self._talking_at_once: set[Line] = set()
         self._first_connection = 38_000_000 + number * CONNECTION_IDS_A_CALL
 
     # What concerns the whole call, or a number outside of it.
@@ -92,12 +93,13 @@ class JtapiReporter:
         """INITIATED, and TALKING with it where Cisco reports the originator so."""
         self._tell_line(time, "CallCtlConnInitiatedEv", line)
         if is_talking_at_once:
+            self._talking_at_once.add(line)
             self._tell_line(time + 10 * MS, "CallCtlTermConnTalkingEv", line)
 
     def dialled(self, time: int, line: Line, number: str) -> None:
         """DIALING of the dialled number."""
         self._tell(time, "CallCtlConnDialingEv", line.call, number)
-        if self._style.has_agent_connections:
+        if self._style.has_agent_connections and line in self._talking_at_once:
             self._tell_line(time, "CallCtlConnEstablishedEv", line)
 
     def rings(self, time: int, line: Line, reason: str | None) -> None:
@@ -162,7 +164,7 @@ class JtapiReporter:
         self._tell_line(time, "CiscoConsultCallActiveEv", line, previous=line.call.previous)
 
     def transfer_started(
-        self, time: int, final: SwitchCall, merged: SwitchCall, line: Line, colleague: Line
+        self, time: int, final: SwitchCall, merged: SwitchCall | None, line: Line, colleague: Line
     ) -> None:
         """CiscoTransferStartEv."""
         self._tell_merge(time, "CiscoTransferStartEv", final, merged, line, None)
@@ -247,7 +249,13 @@ class JtapiReporter:
         )
 
     def _tell_merge(
-        self, time: int, name: str, final: SwitchCall, merged: SwitchCall, line: Line, reason: str | None
+        self,
+        time: int,
+        name: str,
+        final: SwitchCall,
+        merged: SwitchCall | None,
+        line: Line,
+        reason: str | None,
     ) -> None:
         phone = line.phones[0]
         self.reports.append(
@@ -255,7 +263,7 @@ class JtapiReporter:
                 time,
                 name,
                 final.key.text,
-                merged.key.text,
+                None if merged is None else merged.key.text,
                 final.key.jtapi_id,
                 self._connection(final, phone),
                 line.agent.extension,

@@ -92,9 +92,9 @@ class Reporter(Protocol):
         """The agent on `line`, a line of the consult call, consults."""
 
     def transfer_started(
-        self, time: int, final: SwitchCall, merged: SwitchCall, line: Line, colleague: Line
+        self, time: int, final: SwitchCall, merged: SwitchCall | None, line: Line, colleague: Line
     ) -> None:
-        """The controller merges the call `merged` into `final` and leaves."""
+        """The controller on `line` merges the call `merged` (null: not named) into `final` and leaves."""
 
     def conference_started(
         self,

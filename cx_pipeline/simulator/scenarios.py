@@ -18,6 +18,8 @@ class Scenario:
     weight: int
     direction: str = "INBOUND"
     in_table: bool = False
+    is_talking_at_off_hook: bool = False
+    """Whether the originator is always reported talking at off-hook: else a call that nobody answers has no talker."""
 
     @property
     def name(self) -> str:
@@ -38,9 +40,9 @@ SCENARIOS = (
     Scenario(incoming.hunt_group_unanswered, 3, 5),
     Scenario(incoming.outbound, 1, 80, "OUTBOUND", in_table=True),
     Scenario(incoming.outbound_with_hold, 1, 20, "OUTBOUND", in_table=True),
-    Scenario(incoming.outbound_unanswered, 1, 35, "OUTBOUND"),
+    Scenario(incoming.outbound_unanswered, 1, 35, "OUTBOUND", is_talking_at_off_hook=True),
     Scenario(incoming.internal, 2, 30, "INTERNAL"),
-    Scenario(incoming.internal_given_up, 2, 10, "INTERNAL"),
+    Scenario(incoming.internal_given_up, 2, 10, "INTERNAL", is_talking_at_off_hook=True),
     Scenario(handover.direct_transfer, 2, 30, in_table=True),
     Scenario(handover.direct_transfer_after_hold, 2, 5, in_table=True),
     Scenario(handover.direct_transfer_rings_out_first, 3, 5, in_table=True),
@@ -53,6 +55,8 @@ SCENARIOS = (
     Scenario(handover.consult_abandoned, 2, 10, in_table=True),
     Scenario(handover.consult_transfer, 2, 40, in_table=True),
     Scenario(handover.consult_transfer_into_consult_call, 2, 5),
+    Scenario(handover.consult_transfer_into_new_call, 2, 5, in_table=True),
+    Scenario(handover.transfer_that_nobody_reported, 2, 3, in_table=True),
     Scenario(handover.consult_transfer_through_momentary_conference, 2, 10),
     Scenario(handover.transfer_completed_while_ringing, 2, 5),
     Scenario(handover.consult_transfer_chain, 3, 10, in_table=True),

@@ -7,7 +7,9 @@ from random import Random
 from cx_pipeline.simulator.phones import CallKey, Line, LineState, SwitchCall
 from cx_pipeline.simulator.reports import MS, Reporter
 from cx_pipeline.simulator.site import Agent
-from cx_pipeline.simulator.true_legs import Ledger, Share
+from cx_pipeline.simulator.true_legs import ANSWERER, Ledger, Share
+
+UNOBSERVED_NODE = 2
 
 
 class SpanOver(Exception):  # noqa: N818 - no error: the simulated span ends while the call goes on
@@ -117,8 +119,10 @@ class Story:
 
     # Phones that ring.
 
-    def phone_rings(self, agent: Agent, call: SwitchCall | None = None, reason: str | None = None) -> None:
-        """The agent's phones ring."""
+    def phone_rings(
+        self, agent: Agent, call: SwitchCall | None = None, reason: str | None = None, role: str = ANSWERER
+    ) -> None:
+        """The agent's phones ring; `role` is what the agent would be, were the call answered."""
         call = call or self.main
         if self._waits_at_route_point:
             self._waits_at_route_point = False
@@ -127,7 +131,8 @@ class Story:
         line.become(LineState.RINGING)
         self.reporter.rings(self.now, line, reason)
         if self.reporter.shows_ringing:
-            self.ledger.line_opens(agent, rang_at=self.now)
+            share = self.ledger.line_opens(agent, rang_at=self.now)
+            share.start_reason = role if self._handing_over is None else "DIRECT_TRANSFER"
 
     def agent_answers(self, agent: Agent, call: SwitchCall | None = None) -> Share:
         """The agent takes the call on one of the phones."""
@@ -212,11 +217,14 @@ class Story:
         self.reporter.went_off_hook(self.now, line, is_talking_at_once=self.habits.is_talking_at_off_hook)
         if self.reporter.shows_ringing:
             share = self.ledger.line_opens(agent, called_at=self.now)
+            share.is_seen = self.habits.is_talking_at_off_hook
             self._is_originator(share)
 
-    def agent_dials(self, agent: Agent) -> None:
-        """The agent dials the number."""
+    def agent_dials(self, agent: Agent, colleague: Agent | None = None) -> None:
+        """The agent dials the number; `colleague` where it is one's."""
         self.reporter.dialled(self.now, self.main.line_of(agent), self.main.called)
+        if colleague is not None:
+            self.ledger.is_dialled(colleague)
 
     def network_alerts(self) -> None:
         """The network rings the number outside."""
@@ -260,6 +268,25 @@ class Story:
         """The agent sends the call on and leaves; who answers next has it."""
         self._handing_over = self.ledger.share_of(agent)
         self.leave(self.main.line_of(agent), self.now, reason)
+
+    def call_comes_by_a_transfer_that_nobody_reported(self, controller: Agent, agent: Agent) -> None:
+        """The listener sees the transfer's result only: what it continues was reported to nobody."""
+        self.main = self.new_call(self.outside, agent.extension)
+        line = self.main.new_line(agent, agent.phones[0])
+        # The table names no call that it has not; JTAPI names the merged one in any case.
+        elsewhere = self._call_of_another_node() if self.reporter.shows_ringing else None
+        theirs = Line(self.main, controller, controller.phones[0])
+        self.reporter.transfer_started(self.now, self.main, elsewhere, theirs, line)
+        self.ledger.is_dialled(controller)
+        line.become(LineState.TALKING)
+        self.reporter.joined(self.now + 50 * MS, line)
+        self.reporter.outside_established(self.now + 60 * MS, self.main, self.outside)
+        self.ledger.line_opens(agent)
+        self.ledger.talks(agent, self.now + 50 * MS).is_artefact = True
+
+    def _call_of_another_node(self) -> SwitchCall:
+        number = self.main.key.number
+        return SwitchCall(CallKey(UNOBSERVED_NODE, number, f"{UNOBSERVED_NODE}_{number}"), self.outside, "")
 
     # How lines and calls go.
 

@@ -19,6 +19,7 @@ class TableReporter:
         self._direction = direction
         self._number = number
         self._connections: dict[Line, str] = {}
+        self._connected: set[Line] = set()
 
     def call_started(self, time: int, call: SwitchCall) -> None:
         """Not shown, as are all facts that are about no connection between two parties."""
@@ -64,17 +65,18 @@ class TableReporter:
 
     def answered(self, time: int, line: Line) -> None:
         """CALL_CONNECTED; a consult's row names the call that it continues."""
+        self._connected.add(line)
         self._tell(time, "CALL_CONNECTED", line, line.call.previous)
 
     def talks(self, time: int, line: Line) -> None:
         """CALL_CONNECTED of an agent who called out; the controller of a consult is not shown."""
         if line.call.previous is None:
-            self._tell(time, "CALL_CONNECTED", line)
+            self.answered(time, line)
 
     def joined(self, time: int, line: Line) -> None:
         """CALL_CONNECTED with a connection of its own, unless the agent has one on this call."""
-        if line not in self._connections:
-            self._tell(time, "CALL_CONNECTED", line)
+        if line not in self._connected:
+            self.answered(time, line)
 
     def held(self, time: int, line: Line) -> None:
         """CALL_HELD."""
@@ -86,7 +88,7 @@ class TableReporter:
 
     def left(self, time: int, line: Line, reason: str | None = None) -> None:
         """CALL_DISCONNECTED, where the table has the connection."""
-        if line in self._connections:
+        if line in self._connected:
             self._tell(time, "CALL_DISCONNECTED", line)
 
     def consult_started(self, time: int, line: Line, colleague: str) -> None:
@@ -103,11 +105,11 @@ class TableReporter:
         )
 
     def transfer_started(
-        self, time: int, final: SwitchCall, merged: SwitchCall, line: Line, colleague: Line
+        self, time: int, final: SwitchCall, merged: SwitchCall | None, line: Line, colleague: Line
     ) -> None:
-        """CALL_TRANSFERRED."""
-        extension = colleague.agent.extension
-        self._row(time, "CALL_TRANSFERRED", final, self._connections.get(line), line, extension, merged)
+        """CALL_TRANSFERRED, on the controller's connection, else on that which the colleague gets."""
+        connection = self._connections.get(line) or self._connection_of(colleague)
+        self._row(time, "CALL_TRANSFERRED", final, connection, line, colleague.agent.extension, merged)
 
     def conference_started(
         self,
@@ -136,12 +138,7 @@ class TableReporter:
 
     def _tell(self, time: int, name: str, line: Line, previous: SwitchCall | None = None) -> None:
         call, extension, phone = line.call, line.agent.extension, line.phones[0]
-        if line not in self._connections:
-            self._connections[line] = (
-                self._consult_connection(call)
-                if call.previous is not None
-                else self._connection(call, len(self._connections))
-            )
+        connection = self._connection_of(line)
         calls_out = self._direction == "OUTBOUND" and call.previous is None
         self.reports.append(
             Report(
@@ -150,7 +147,7 @@ class TableReporter:
                 call.key.text,
                 None if previous is None else previous.key.text,
                 call.key.jtapi_id,
-                self._connections[line],
+                connection,
                 calling_extension=extension if calls_out else call.calling,
                 called_extension=call.called if calls_out else extension,
                 calling_terminal=phone if calls_out else None,
@@ -183,6 +180,16 @@ class TableReporter:
                 direction=self._direction,
             )
         )
+
+    def _connection_of(self, line: Line) -> str:
+        if line not in self._connections:
+            is_consult = line.call.previous is not None
+            new = self._consult_connection(line.call) if is_consult else self._new_connection(line.call)
+            self._connections[line] = new
+        return self._connections[line]
+
+    def _new_connection(self, call: SwitchCall) -> str:
+        return self._connection(call, len(self._connections))
 
     def _consult_connection(self, call: SwitchCall) -> str:
         return self._connection(call, "c")

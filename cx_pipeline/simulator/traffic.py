@@ -111,7 +111,7 @@ class _Simulation:
             new_key=lambda: keys.give(start),
             rng=rng,
             service_number=service_number,
-            habits=_habits(rng, is_table=is_table, has_caller=ledger.outside != service_number),
+            habits=_habits(scenario, rng, is_table=is_table, has_caller=ledger.outside != service_number),
         )
         is_over = _play_to_the_end(story, scenario, cast)
         self._agents_are_free(pool, cast, ledger, start, rng)
@@ -202,10 +202,10 @@ def _outside(scenario: Scenario, rng: Random, service_number: str) -> str | None
     return f"+1555{rng.randrange(10_000_000):07d}"
 
 
-def _habits(rng: Random, *, is_table: bool, has_caller: bool) -> Habits:
+def _habits(scenario: Scenario, rng: Random, *, is_table: bool, has_caller: bool) -> Habits:
     return Habits(
-        has_route_point=rng.randrange(4) == 0 and has_caller,
-        is_talking_at_off_hook=rng.randrange(4) > 0,
+        has_route_point=rng.randrange(4) == 0 and has_caller and not is_table,
+        is_talking_at_off_hook=rng.randrange(4) > 0 or scenario.is_talking_at_off_hook,
         # In the table a consult always has a key of its own.
         consult_has_own_key=is_table or rng.randrange(6) > 0,
         lag_ms=10 * rng.randrange(2),

@@ -40,7 +40,8 @@ class Share:
     transferred_to: str | None = None
     is_in_conference: bool = False
     is_artefact: bool = False
-    other_party: str | None = None
+    is_seen: bool = True
+    """Whether any source reports that the phone rang or talked: without it there is no leg."""
 
     @property
     def is_held(self) -> bool:
@@ -92,11 +93,15 @@ class Ledger:
             raise ImpossibleError(f"{agent.extension} is not in the call")
         return share
 
+    def is_dialled(self, agent: Agent) -> None:
+        """The agent is a party of the call from the moment when the number is dialled."""
+        self.agents.add(agent.extension)
+
     def line_opens(self, agent: Agent, *, rang_at: int | None = None, called_at: int | None = None) -> Share:
         """The agent has a line more; the first one begins a share."""
         share = self._current.get(agent.extension)
         if share is None:
-            share = Share(agent, rang_at=rang_at, called_at=called_at, other_party=self.outside)
+            share = Share(agent, rang_at=rang_at, called_at=called_at)
             self.shares.append(share)
             self._current[agent.extension] = share
             self.agents.add(agent.extension)
@@ -117,6 +122,7 @@ class Ledger:
         share = self.share_of(agent)
         if share.talked_at is None:
             share.talked_at = time
+        share.is_seen = True
         return share
 
     def hold_begins(self, agent: Agent, time: int) -> None:
@@ -149,11 +155,10 @@ class Ledger:
         second.transferred_from = first.agent.extension
 
     def consults(self, first: Share, second: Share) -> None:
-        """`first` consults `second`; how it ends is open."""
+        """`first` consults `second`; how it ends is open: an earlier consult's result stands until then."""
         first.types.add("CONSULT")
         second.types.add("CONSULT")
         first.consult_target = second.agent.extension
-        first.consult_result = None
         second.consult_source = first.agent.extension
         second.start_reason = "CONSULT"
         second.end_reason_as_second = "CONSULT_ENDED"
@@ -173,7 +178,6 @@ class Ledger:
         second.start_reason = "CONSULT_TRANSFER"
         second.end_reason_as_second = None
         second.transferred_from = first.agent.extension
-        second.other_party = self.outside
 
     def consult_conferenced(self, first: Share, second: Share) -> None:
         """All three talk."""
@@ -181,7 +185,6 @@ class Ledger:
         first.end_reason_as_first = "CONFERENCE_ENDED"
         second.end_reason_as_second = "CONFERENCE_ENDED"
         second.start_reason = "CONSULT_CONFERENCE"
-        second.other_party = self.outside
         for share in (first, second):
             share.types.add("CONFERENCE")
             share.is_in_conference = True

@@ -75,7 +75,7 @@ def play(
         service_number="8001",
         habits=Habits(
             has_route_point=route_point,
-            is_talking_at_off_hook=off_hook,
+            is_talking_at_off_hook=off_hook or wanted.is_talking_at_off_hook,
             consult_has_own_key=own_key,
             lag_ms=lag_ms,
         ),
