@@ -21,8 +21,6 @@ EXIT_FOUND_PROBLEMS = 1
 ROWS_BETWEEN_LINES = 500_000
 """Where no terminal watches, a line tells the progress after each so many rows."""
 
-ProgressOf = Callable[[Path], Callable[[Progress], None]]
-
 
 @click.command(name="ingest")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -65,13 +63,13 @@ def ingest(
 
 def _ingest_all(ingestion: Ingestion, files: Sequence[Path]) -> list[FileReport]:
     reports: list[FileReport] = []
-    with _progress() as progress_of:
-        for path in files:
-            report = ingestion.ingest(path, progress_of(path))
-            reports.append(report)
-            _print_report(report)
-            if report.error is not None and not _concerns_the_file(report.error):
-                break  # the other files would fare no better
+    for path in files:
+        with _progress(click.format_filename(path)) as tell:
+            report = ingestion.ingest(path, tell)
+        reports.append(report)
+        _print_report(report)
+        if report.error is not None and not _concerns_the_file(report.error):
+            break  # the other files would fare no better
     _print_summary(reports, len(files))
     return reports
 
@@ -117,27 +115,22 @@ def _counts(rows: int, stored: int, duplicates: int, quarantined: int) -> str:
 
 
 @contextmanager
-def _progress() -> Iterator[ProgressOf]:
+def _progress(name: str) -> Iterator[Callable[[Progress], None]]:
     """How to tell the progress of a file: a bar where a terminal watches, now and then a line elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _told_in_lines
+        yield _told_in_lines(name)
         return
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
-    with ProgressBar(
-        *columns, TextColumn("{task.fields[rows]:,} rows"), console=console, transient=True
-    ) as bars:
-
-        def told_by_bar(path: Path) -> Callable[[Progress], None]:
-            bar = bars.add_task(click.format_filename(path, shorten=True), total=None, rows=0)
-            return lambda progress: bars.update(
-                bar, completed=progress.bytes_read, total=progress.size, rows=progress.rows
-            )
-
-        yield told_by_bar
+    rows = TextColumn("{task.fields[rows]:,} rows")
+    with ProgressBar(*columns, rows, console=console, transient=True) as bars:
+        bar = bars.add_task(name, total=None, rows=0)
+        yield lambda progress: bars.update(
+            bar, completed=progress.bytes_read, total=progress.size, rows=progress.rows
+        )
 
 
-def _told_in_lines(path: Path) -> Callable[[Progress], None]:
+def _told_in_lines(name: str) -> Callable[[Progress], None]:
     told = 0
 
     def tell(progress: Progress) -> None:
@@ -145,8 +138,6 @@ def _told_in_lines(path: Path) -> Callable[[Progress], None]:
         if progress.rows - told >= ROWS_BETWEEN_LINES and progress.bytes_read < progress.size:
             told = progress.rows
             share = progress.bytes_read / progress.size
-            click.echo(
-                f"{click.format_filename(path)}: {progress.rows:,} rows stored, {share:.0%} read", err=True
-            )
+            click.echo(f"{name}: {progress.rows:,} rows stored, {share:.0%} read", err=True)
 
     return tell

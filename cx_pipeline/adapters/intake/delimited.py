@@ -7,6 +7,7 @@ costs its own line, not the rest of the file.
 import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 
 import polars as pl
 
@@ -118,11 +119,12 @@ class CsvReader:
 
 def _header_of(number: int, line: bytes) -> tuple[list[str], str]:
     """The names of the header, and the delimiter under which most of them are known."""
-    try:
-        text = line.decode()
-        readings = [(next(csv.reader([text], delimiter=each, strict=True)), each) for each in _DELIMITERS]
-    except (UnicodeDecodeError, csv.Error):
-        raise InputError(f"line {number} is no CSV header") from None
+    readings = []
+    for delimiter in _DELIMITERS:
+        with suppress(UnicodeDecodeError, csv.Error):
+            readings.append((next(csv.reader([line.decode()], delimiter=delimiter, strict=True)), delimiter))
+    if not readings:
+        raise InputError(f"line {number} is no CSV header")
     header, delimiter = max(readings, key=lambda reading: len(spellings_in(map(str.strip, reading[0]))))
     names = [name.strip() for name in header]
     known = spellings_in(names)

@@ -134,7 +134,9 @@ def _read_text(stream: ByteStream, kind: FileFormat) -> Iterator[ReadChunk]:
     read_block = csv_reader.read if kind is FileFormat.CSV else read_ndjson_block
     for piece in read_blocks(stream):
         yield _oversized_row(piece) if isinstance(piece, OversizedLine) else read_block(piece)
-    yield csv_reader.finish()
+    last_rows = csv_reader.finish()
+    if last_rows.row_count:
+        yield last_rows
 
 
 def _oversized_row(line: OversizedLine) -> ReadChunk:

@@ -62,7 +62,7 @@ class LineBlock:
 
     def part(self, start: int, stop: int) -> "LineBlock":
         """The lines from index `start` to before `stop`."""
-        origin = int(self.starts[start])
+        origin = int(self.starts[start]) if start < len(self) else len(self.data)
         end = int(self.starts[stop]) if stop < len(self) else len(self.data)
         return LineBlock(
             self.first_line + start,

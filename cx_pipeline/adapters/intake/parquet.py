@@ -1,16 +1,20 @@
 """Parquet: typed columns, in batches of rows; a row's number is its place in the file, from 1."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from cx_pipeline.adapters.intake.chunk import ReadChunk, storable_text
 from cx_pipeline.adapters.intake.columns import CANONICAL_NAMES, ROW_NUMBER, spellings_in, unknown_columns
 from cx_pipeline.core.errors import InputError
 
 MAX_ROWS = 50_000
+
+# Polars takes some damage for a fault of its own.
+_DAMAGED = (PolarsError, PanicException, OSError)
 
 
 def read_parquet(path: Path, *, max_rows: int = MAX_ROWS) -> Iterator[ReadChunk]:
@@ -31,7 +35,7 @@ def read_parquet(path: Path, *, max_rows: int = MAX_ROWS) -> Iterator[ReadChunk]
             for rows in frame.iter_slices(max_rows):
                 yield _chunk(rows, first_row, unknown)
                 first_row += rows.height
-    except (PolarsError, OSError) as error:
+    except _DAMAGED as error:
         raise InputError(f"the Parquet file cannot be read: {_first_line(error)}") from error
 
 
@@ -43,7 +47,7 @@ def count_parquet_rows(path: Path) -> int:
     """
     try:
         return int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
-    except (PolarsError, OSError) as error:
+    except _DAMAGED as error:
         raise InputError(f"the Parquet file cannot be read: {_first_line(error)}") from error
 
 
@@ -61,11 +65,12 @@ def _chunk(rows: pl.DataFrame, first_row: int, unknown: frozenset[str]) -> ReadC
     numbers = pl.int_range(first_row, first_row + rows.height, dtype=pl.Int64, eager=True)
 
     def row_text(number: int) -> str:
-        return storable_text(rows.slice(number - first_row, 1).write_ndjson().strip().encode())
+        row = rows.row(number - first_row, named=True)
+        return storable_text(json.dumps(row, default=str, ensure_ascii=False).encode(errors="surrogatepass"))
 
     return ReadChunk(rows.select(numbers.alias(ROW_NUMBER), pl.all()), [], unknown, row_text)
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
