@@ -1,8 +1,13 @@
 """How to reach the application's database: its URL, and an engine that gives up in time."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import adbc_driver_manager
 from pydantic import SecretStr
 from sqlalchemy import URL, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from cx_pipeline.adapters.database.embedded import APPLICATION_DATABASE, DAGSTER_DATABASE, start_embedded
 from cx_pipeline.core.errors import ConfigurationError, DatabaseUnavailableError
@@ -84,12 +89,26 @@ def bulk_uri(engine: Engine) -> str:
     return _text(url.update_query_dict(missing))
 
 
-def unavailable(error: OperationalError) -> DatabaseUnavailableError:
+def unavailable(error: Exception) -> DatabaseUnavailableError:
     """Our error for a database that does not answer: one line that says why, without the URL or its secrets."""
-    lines = str(error.orig).strip().splitlines()
+    cause = getattr(error, "orig", None) or error
+    lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
     return DatabaseUnavailableError(
-        f"the database does not answer: {lines[-1].strip() if lines else 'no reason given'}"
+        f"the database does not answer: {lines[0] if lines else 'no reason given'}"
     )
+
+
+@contextmanager
+def answers_expected() -> Iterator[None]:
+    """Turn the drivers' errors of a database that is away, or too slow, into ours.
+
+    Raises:
+        DatabaseUnavailableError: the database cannot be reached, ended the session, or took too long.
+    """
+    try:
+        yield
+    except (OperationalError, adbc_driver_manager.OperationalError, PoolTimeoutError) as error:
+        raise unavailable(error) from None
 
 
 def _parsed(secret: SecretStr, variable: str) -> URL:

@@ -8,9 +8,8 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError
 
-from cx_pipeline.adapters.database.connection import unavailable
+from cx_pipeline.adapters.database.connection import answers_expected
 from cx_pipeline.adapters.database.locks import MIGRATION_LOCK
 from cx_pipeline.core.errors import ConfigurationError
 
@@ -33,13 +32,10 @@ def migrate(engine: Engine) -> Migrated:
         DatabaseUnavailableError: the database does not answer.
         ConfigurationError: the database was migrated by a newer release than this.
     """
-    try:
-        with engine.begin() as connection:
-            # Waits for another process that migrates; it then finds nothing left to do.
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
-            return _migrate(connection)
-    except OperationalError as error:
-        raise unavailable(error) from None
+    with answers_expected(), engine.begin() as connection:
+        # Waits for another process that migrates; this one then finds nothing left to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        return _migrate(connection)
 
 
 def is_migrated(engine: Engine) -> bool:
@@ -48,11 +44,8 @@ def is_migrated(engine: Engine) -> bool:
     Raises:
         DatabaseUnavailableError: the database does not answer.
     """
-    try:
-        with engine.connect() as connection:
-            return _revision(connection) == ScriptDirectory(str(SCRIPTS)).get_current_head()
-    except OperationalError as error:
-        raise unavailable(error) from None
+    with answers_expected(), engine.connect() as connection:
+        return _revision(connection) == ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
 def _migrate(connection: Connection) -> Migrated:
