@@ -238,11 +238,13 @@ def _direct_transfers(
     """
     tolerance = rules.merge_tolerance // timedelta(microseconds=1)
     blind = [FeatureReason.BLIND_TRANSFER, FeatureReason.REDIRECT]
-    steps = of.connections.steps.filter(pl.col("reason").is_in(blind) & (pl.col("run") >= 0))
-    told = steps.select(run=pl.col("run").cast(pl.UInt32), told_row="row").join(
+    coming = pl.col("kind").is_in([Kind.RINGING, Kind.ESTABLISHED, Kind.TALKING])
+    steps = of.connections.steps.filter(pl.col("reason").is_in(blind) & (pl.col("run") >= 0) & coming)
+    told = steps.select("moment", run=pl.col("run").cast(pl.UInt32), told_row="row").join(
         of.runs.select("run", "leg"), on="run"
     )
-    told = told.sort("leg", "told_row").unique("leg", keep="first").select(b="leg", told_row="told_row")
+    # A drop for that reason is of A's leaving: only how B came tells of B.
+    told = told.sort("leg", "moment", "told_row").unique("leg", keep="first").select("told_row", b="leg")
     after = (
         pairs.join(consulted, on="b", how="anti")
         .filter(~pl.col("b_is_originator"))
