@@ -33,9 +33,10 @@ def find_legs(
     runs = runs.with_columns(leg=_leg_numbers(runs, merges, tolerance))
     legs = _one_row_each(runs, connections.steps)
     # Legs are numbered as they begin; at one instant in the order of the extensions.
-    legs = legs.sort("call", "opened", "extension").with_columns(
-        number=(pl.int_range(pl.len()) - pl.int_range(pl.len()).first().over("call") + 1).cast(pl.Int32)
-    )
+    legs = legs.sort("call", "opened", "extension")
+    calls = Segments.of(legs["call"].to_numpy())
+    in_call = np.arange(1, len(legs) + 1) - calls.spread(calls.starts)
+    legs = legs.with_columns(number=pl.Series(in_call.astype(np.int32)))
     order = legs["leg"]
     renumbered = np.empty(len(legs), dtype=np.uint32)
     renumbered[order.to_numpy()] = np.arange(len(legs), dtype=np.uint32)
