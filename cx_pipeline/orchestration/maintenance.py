@@ -13,7 +13,7 @@ import dagster as dg
 from cx_pipeline.core.pruning import SUPERSEDED_AFTER, FinishedRun, superseded_runs
 from cx_pipeline.core.windows import window_from_key, window_of, windows_between
 from cx_pipeline.orchestration.jobs import WINDOW_ASSETS
-from cx_pipeline.orchestration.resources import FramesResource
+from cx_pipeline.orchestration.resources import Frames
 from cx_pipeline.orchestration.running import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from cx_pipeline.settings import load_settings
 
@@ -38,7 +38,7 @@ def prune_runs(context: dg.OpExecutionContext) -> None:
 
 
 @dg.op(ins={"after": dg.In(dg.Nothing)}, description="Deletes frames that no window names, a day after.")
-def prune_frames(context: dg.OpExecutionContext, frames: FramesResource) -> None:
+def prune_frames(context: dg.OpExecutionContext, frames: dg.ResourceParam[Frames]) -> None:
     """Delete temporary files of killed writers, and frames of another grid of windows or of no materialised one."""
     from cx_pipeline.core.frames import frame_path
 

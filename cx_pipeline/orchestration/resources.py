@@ -1,9 +1,10 @@
-"""What assets and sensors reach for: the database and the frames, opened when first used, never at import."""
+"""What assets and sensors reach for: the database and the frames, opened when first used, never at import.
+
+Plain objects, handed over by `dg.ResourceParam`: they have no configuration of their own beside the settings.
+"""
 
 from functools import cache
 from typing import TYPE_CHECKING
-
-import dagster as dg
 
 from cx_pipeline.settings import Settings, load_settings
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:  # the bodies import what they need: a code location should no
     from cx_pipeline.core.directory import Directory
 
 
-class DatabaseResource(dg.ConfigurableResource[None]):
+class Database:
     """The application's database: of the settings, unless a test names another."""
 
     def events(self) -> "EventStore":
@@ -42,7 +43,7 @@ class DatabaseResource(dg.ConfigurableResource[None]):
         return _engine(load_settings())
 
 
-class FramesResource(dg.ConfigurableResource[None]):
+class Frames:
     """The frames below the storage root of the settings."""
 
     def store(self) -> "FrameStore":

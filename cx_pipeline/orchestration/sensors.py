@@ -1,7 +1,6 @@
 """Sensors: what data brings about. What is decided stands in `cx_pipeline.core.scheduling`; here it is read and asked."""
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import TypeAdapter, ValidationError
@@ -17,13 +16,10 @@ from cx_pipeline.core.scheduling import (
 from cx_pipeline.core.windows import window_from_key, window_of
 from cx_pipeline.orchestration.jobs import WINDOW_JOB
 from cx_pipeline.orchestration.partitions import is_window
-from cx_pipeline.orchestration.resources import DatabaseResource
+from cx_pipeline.orchestration.resources import Database
 from cx_pipeline.orchestration.running import windows_with_a_run
 from cx_pipeline.orchestration.schedules import TRIGGER_TAG
 from cx_pipeline.settings import Settings
-
-if TYPE_CHECKING:
-    from cx_pipeline.adapters.database.event_store import EventStore
 
 LISTENER_INTERVAL_S = 5
 LATE_INTERVAL_S = 15
@@ -45,7 +41,7 @@ def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefin
         description="Asks for the open window when a call ended in it, unless a run is at it.",
     )
     def listener_sensor(
-        context: dg.SensorEvaluationContext, database: DatabaseResource
+        context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
     ) -> dg.SensorResult | dg.SkipReason:
         from cx_pipeline.adapters.database.arrival_log import newest_arrivals
 
@@ -85,7 +81,9 @@ def late_data_sensor(
         description="Asks for the windows that late events touch, once for each high-water mark; and, once their "
         "longest silence ran out, for windows in which calls were left open.",
     )
-    def late_data_sensor(context: dg.SensorEvaluationContext, database: DatabaseResource) -> dg.SensorResult:
+    def late_data_sensor(
+        context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
+    ) -> dg.SensorResult:
         now = datetime.now(UTC)
         state = _read_on(database.events(), _state_of(context.cursor), settings)
         state = state.without_computed(_marks(database, state, settings))
@@ -110,6 +108,10 @@ def late_data_sensor(
     return late_data_sensor
 
 
+def _read_on(events: "EventStore", state: LateState, settings: Settings) -> LateState:
+    return state
+
+
 def _request(key: str, run_key: str) -> dg.RunRequest:
     return dg.RunRequest(partition_key=key, run_key=run_key, tags={TRIGGER_TAG: "late_data_sensor"})
 
@@ -119,7 +121,7 @@ def _scheduled(settings: Settings, now: datetime) -> set[str]:
     return {window.key for window in windows_to_refresh(now, settings.window_length, settle)}
 
 
-def _silent_windows(database: DatabaseResource, settings: Settings, now: datetime) -> dict[str, str]:
+def _silent_windows(database: Database, settings: Settings, now: datetime) -> dict[str, str]:
     """Windows whose calls may be closed by silence now, with the run key for it."""
     from cx_pipeline.adapters.database.window_ledger import WindowLedger
 
@@ -132,7 +134,7 @@ def _silent_windows(database: DatabaseResource, settings: Settings, now: datetim
     }
 
 
-def _marks(database: DatabaseResource, state: LateState, settings: Settings) -> dict[str, int]:
+def _marks(database: Database, state: LateState, settings: Settings) -> dict[str, int]:
     from cx_pipeline.adapters.database.window_ledger import WindowLedger
 
     starts = {key: window_from_key(key, settings.window_length).start for key in state.pending}

@@ -1,20 +1,22 @@
 """The group `ingest`: what came in, as frames. Assets here read a source and write a frame, and decide nothing."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from cx_pipeline.orchestration.attempts import transient_failures_retried
 from cx_pipeline.orchestration.checks import RAW_CHECKS, check_results, check_specs
 from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
-from cx_pipeline.orchestration.resources import DatabaseResource, FramesResource
+from cx_pipeline.orchestration.resources import Database, Frames
 from cx_pipeline.settings import load_settings
 
 GROUP = "ingest"
 
 
 def raw_jtapi_events(
-    context: dg.AssetExecutionContext, database: DatabaseResource, frames: FramesResource
-) -> dg.MaterializeResult[None]:
+    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], frames: dg.ResourceParam[Frames]
+) -> Iterator[dg.MaterializeResult[None]]:
     """Every event of every call that has a fact in the window, whatever hour the fact lies in.
 
     The closure over call keys in the event store: so the legs of a window are a function of this one partition. The
@@ -34,7 +36,7 @@ def raw_jtapi_events(
             receipt = frames.store().write(raw.events, RAW_JTAPI_EVENTS, window, mark)
             verdicts.append((window.key, {"schema": schema_verdict(RAW_JTAPI_EVENTS, raw.events)}))
             context.add_asset_metadata(frame_figures(receipt, mark), partition_key=window.key)
-    return dg.MaterializeResult(check_results=check_results("raw_jtapi_events", verdicts))
+    yield dg.MaterializeResult(check_results=check_results("raw_jtapi_events", verdicts))
 
 
 def ingest_assets(

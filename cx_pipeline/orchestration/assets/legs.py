@@ -14,7 +14,7 @@ from cx_pipeline.orchestration.checks import (
 )
 from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures, window_figures
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
-from cx_pipeline.orchestration.resources import DatabaseResource, FramesResource
+from cx_pipeline.orchestration.resources import Database, Frames
 from cx_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ DESCRIPTIONS = {
 
 
 def call_legs(
-    context: dg.AssetExecutionContext, database: DatabaseResource, frames: FramesResource
+    context: dg.AssetExecutionContext, database: dg.ResourceParam[Database], frames: dg.ResourceParam[Frames]
 ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult[None]]:
     """Correlate the windows' raw partitions; write what passes the blocking checks, and nothing of what does not."""
     from cx_pipeline.core.frames import RAW_JTAPI_EVENTS
@@ -60,8 +60,8 @@ def call_legs(
 
 def _write(
     context: dg.AssetExecutionContext,
-    database: DatabaseResource,
-    frames: FramesResource,
+    database: Database,
+    frames: Frames,
     legs: "WindowLegs",
     raw: "StoredFrame",
 ) -> None:
