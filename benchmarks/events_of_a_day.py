@@ -64,7 +64,7 @@ def _is_agents() -> pl.Expr:
 
 
 def _number_in(call_id: pl.Expr) -> pl.Expr:
-    return call_id.str.strip_prefix(NODE_TEXT).cast(pl.Int64)
+    return call_id.str.extract(r"_(\d+)$").cast(pl.Int64)
 
 
 def copy_of(day: pl.LazyFrame, copy: int, keys_a_copy: int) -> pl.LazyFrame:
@@ -76,8 +76,10 @@ def copy_of(day: pl.LazyFrame, copy: int, keys_a_copy: int) -> pl.LazyFrame:
         pl.col("event_time") + shift,
         pl.col("received_at") + shift,
         global_call_id=pl.concat_str(pl.lit(NODE_TEXT), gcid),
+        # A transfer may come from another node of the cluster, so its first part is kept.
         previous_global_call_id=pl.concat_str(
-            pl.lit(NODE_TEXT), pl.col("previous_gcid") + copy * keys_a_copy
+            pl.col("previous_global_call_id").str.extract(r"^(\d+_)"),
+            pl.col("previous_gcid") + copy * keys_a_copy,
         ),
         jtapi_id=(gcid + NODE_BITS).cast(pl.String),
         connection_id=(pl.col("connection") + copy * CALLS_SIMULATED * 64).cast(pl.String),

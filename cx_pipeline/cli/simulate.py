@@ -5,7 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import Progress
 
+from cx_pipeline.cli.moments import MOMENT
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.simulator.plan import QUIET, Noise, TrafficPlan, noise_from_text
 
@@ -20,7 +23,7 @@ def simulate() -> None:
 @simulate.command()
 @click.option("--calls", type=click.IntRange(min=1), required=True, help="How many calls.")
 @click.option(
-    "--from", "start", required=True, metavar="TIME", help="Begin of the span, e.g. 2024-01-15T09:00Z."
+    "--from", "start", type=MOMENT, required=True, help="Begin of the span, e.g. 2024-01-15T09:00Z."
 )
 @click.option("--hours", type=float, default=1.0, show_default=True, help="Length of the span.")
 @click.option(
@@ -49,7 +52,7 @@ def simulate() -> None:
 )
 def traffic(
     calls: int,
-    start: str,
+    start: datetime,
     hours: float,
     seed: int,
     out: Path | None,
@@ -72,7 +75,7 @@ def traffic(
     try:
         plan = TrafficPlan(
             calls=calls,
-            start=_time(start),
+            start=start,
             hours=hours,
             seed=seed,
             tenants=tenants,
@@ -90,13 +93,6 @@ def traffic(
     _simulate(plan, out, legs_out, directory_out)
 
 
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise ConfigurationError(f"--from {text!r} is no time; write 2024-01-15T09:00Z") from None
-
-
 def _noise(texts: tuple[str, ...]) -> Noise:
     noise = QUIET
     for text in texts:
@@ -108,7 +104,10 @@ def _simulate(plan: TrafficPlan, out: Path | None, legs_out: Path | None, direct
     from cx_pipeline.simulator import files
     from cx_pipeline.simulator.traffic import simulate_traffic
 
-    simulated = simulate_traffic(plan)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        calls = progress.add_task("calls", total=plan.calls)
+        simulated = simulate_traffic(plan, lambda more: progress.advance(calls, more))
     if out is not None:
         files.write_events(simulated.events, out)
         click.echo(f"{simulated.events.height:,} events in {out}")

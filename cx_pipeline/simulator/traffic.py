@@ -1,6 +1,6 @@
 """Simulated traffic: the events as a listener would have reported them, and the legs as they truly were."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Any
@@ -27,6 +27,7 @@ LONG_KEY_REST_US = 13 * 3600 * SECOND_US
 """And after one whose end may not have been: longer than the correlation's greatest silence."""
 FAR_FUTURE_US = 1 << 62
 ROWS_A_CHUNK = 200_000
+CALLS_A_STEP = 500
 TABLE_SHARE_PERCENT = 30
 """Share of the calls that come from the persisted table where both dialects are asked for."""
 FIRST_JTAPI_KEY, FIRST_TABLE_KEY = 167_890, 4_000_000
@@ -45,17 +46,25 @@ class Traffic:
     """The site's directory, in the shape of the directory file."""
 
 
-def simulate_traffic(plan: TrafficPlan) -> Traffic:
+def simulate_traffic(plan: TrafficPlan, on_calls: Callable[[int], object] | None = None) -> Traffic:
     """Simulate the calls of a plan. The same plan gives the same frames on every run and machine.
+
+    Args:
+        plan: what to simulate.
+        on_calls: told now and then how many more calls were played, for a progress bar.
 
     Raises:
         ConfigurationError: the plan asks for what cannot be (raised when it is made).
     """
     site = build_site(plan)
     simulation = _Simulation(plan, site)
-    chunks = list(simulation.play_all())
+    chunks = list(simulation.play_all(on_calls or _ignore))
     events = events_from(chunks, plan)
     return Traffic(events, true_leg_frame(simulation.legs), directory_of(site))
+
+
+def _ignore(calls: int) -> None:
+    """Nobody watches."""
 
 
 class _Simulation:
@@ -72,12 +81,14 @@ class _Simulation:
         self._disturbance = Disturbance(plan)
         self.legs: list[tuple[Any, ...]] = []
 
-    def play_all(self) -> Iterator[tuple[pl.DataFrame, list[Stamp]]]:
+    def play_all(self, on_calls: Callable[[int], object]) -> Iterator[tuple[pl.DataFrame, list[Stamp]]]:
         """Frames of reports, a few hundred thousand rows each, with the stamp of each call in them."""
         reports: list[Report] = []
         stamps: list[Stamp] = []
         for number, start in enumerate(start_times(self._plan).tolist()):
             self._play(number, start, reports, stamps)
+            if number % CALLS_A_STEP == CALLS_A_STEP - 1:
+                on_calls(CALLS_A_STEP)
             if len(reports) >= ROWS_A_CHUNK:
                 yield report_frame(reports), stamps
                 reports, stamps = [], []

@@ -58,7 +58,7 @@ def test_a_time_with_an_offset_is_that_instant(tmp_path: Path) -> None:
         (("--out", "a.txt"), "name the file *.ndjson"),
         (("--out", "a.csv", "--legs-out", "l.csv"), "name the file *.ndjson, *.parquet"),
         (("--out", "a.csv", "--from", "yesterday"), "is no time"),
-        (("--out", "a.csv", "--from", "2024-01-15T09:00"), "has no time zone"),
+        (("--out", "a.csv", "--from", "2024-01-15T09:00"), "has no zone"),
         (("--out", "a.csv", "--hours", "0"), "hours 0"),
         (("--out", "a.csv", "--calls", "0"), "--calls"),
         (("--out", "a.csv", "--seed", "-1"), "--seed"),
