@@ -39,9 +39,11 @@ def clean(facts: Facts, rules: CorrelationRules) -> Cleaned:
     frame = _in_order(_with_persisted_table(facts))
     frame = _each_identity_once(frame)
     frame, skew = _capped(frame, facts.dictionary.sources, rules.clock_skew_tolerance)
-    frame = _one_listener(frame, rules.listener_tolerance).drop("received", "name", "source", "listener", "connection",
-                                                               strict=False)  # fmt: skip
-    return Cleaned(frame, len(facts.frame) - len(frame), skew)
+    frame = _one_listener(frame, rules.listener_tolerance)
+    duplicates = len(facts.frame) - len(frame)
+    # What only told duplicates apart is not carried on.
+    frame = frame.drop("received", "name", "source", "listener", strict=False)
+    return Cleaned(frame, duplicates, skew)
 
 
 def _moment() -> pl.Expr:

@@ -15,14 +15,14 @@ _OUTBOUND = Directions.categories.to_list().index("OUTBOUND")
 _INTERNAL = Directions.categories.to_list().index("INTERNAL")
 
 
-def directions_of(legs: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
+def directions_of(legs: pl.DataFrame, parties: pl.DataFrame) -> pl.DataFrame:
     """`call` and `direction` (index into `Directions`) of the calls that are not INBOUND.
 
     INTERNAL, where there are at least two parties and all belong to the house, beats OUTBOUND.
     """
     outbound = legs.filter("is_originator").select("call").unique()
-    outside = shares.filter(~pl.col("is_internal")).select("call").unique()
-    within = shares.join(outside, on="call", how="anti").select("call", "extension").unique()
+    outside = parties.filter(~pl.col("is_internal")).select("call").unique()
+    within = parties.join(outside, on="call", how="anti")
     internal = within.group_by("call").len().filter(pl.col("len") > 1).select("call")
     return pl.concat(
         [

@@ -15,6 +15,9 @@ from cx_pipeline.core.events.vocabulary import TERMINAL_KINDS, Kind
 
 NOT_YET = NEVER
 
+_SAID_OF_AGENTS = (*TERMINAL_KINDS, Kind.CONSULT, Kind.TRANSFER, Kind.CONFERENCE)
+"""Who controls a consult, a transfer or a conference has a phone of the house, as who rings or talks at a terminal."""
+
 
 def shares_of(facts: pl.DataFrame) -> pl.DataFrame:
     """One row for each extension in each generation of a call key.
@@ -33,7 +36,7 @@ def shares_of(facts: pl.DataFrame) -> pl.DataFrame:
             "call": rows["call"].to_numpy()[shares.starts],
             "generation": generation[shares.starts],
             "extension": extension[shares.starts],
-            "is_agent": shares.any(np.isin(kind, TERMINAL_KINDS)),
+            "is_agent": shares.any(np.isin(kind, _SAID_OF_AGENTS)),
             "joined": rows["moment"].to_numpy()[shares.starts],
             "established": np.where(established == NOWHERE, NOT_YET, time[established])
             if len(time)
@@ -44,7 +47,29 @@ def shares_of(facts: pl.DataFrame) -> pl.DataFrame:
             "left": np.where(left == NOWHERE, NOT_YET, time[left]) if len(time) else time,
         }
     )
+    if "far" in facts.columns:
+        table = pl.concat([table, _far_ends(facts).select(table.columns).cast(dict(table.schema))])
+        table = table.with_columns(pl.col("is_agent").any().over("call", "extension"))
+        return table.sort("call", "generation", "extension", "joined")
     return _agent_in_the_whole_call(table)
+
+
+def _far_ends(facts: pl.DataFrame) -> pl.DataFrame:
+    """The other ends of the persisted table's connections: there from the first to the end of the last of them."""
+    kind = pl.col("kind")
+    connected, ended = kind == Kind.TALKING, kind.is_in([Kind.DROPPED, Kind.DISCONNECTED])
+    ends = facts.filter((pl.col("far") != 0) & (connected | ended)).group_by(
+        "call", "generation", extension="far"
+    )
+    return ends.agg(
+        is_agent=pl.lit(value=False),
+        joined=pl.min("moment"),
+        established=pl.col("time").filter(connected).min().fill_null(NOT_YET),
+        established_row=pl.col("row").get(pl.col("moment").arg_min()),
+        lasting=pl.col("connection").filter(connected).n_unique()
+        > pl.col("connection").filter(ended).n_unique(),
+        last=pl.col("time").filter(ended).max(),
+    ).with_columns(left=pl.when("lasting").then(NOT_YET).otherwise(pl.col("last").fill_null(NOT_YET)))
 
 
 def _agent_in_the_whole_call(shares: pl.DataFrame) -> pl.DataFrame:

@@ -34,13 +34,16 @@ RELATION_SCHEMA = {
 def find_relations(
     legs: pl.DataFrame, holds: pl.DataFrame, of: CallFacts, rules: CorrelationRules
 ) -> pl.DataFrame:
-    """The relations of the answered legs, `RELATION_SCHEMA`: what, with what result, when, by which rule and fact."""
-    answered = legs.filter("is_answered").with_columns(until=pl.col("end").fill_null(NEVER))
-    several = answered.filter(pl.len().over("call") > 1)
+    """The relations of the legs, `RELATION_SCHEMA`: what, with what result, when, by which rule and fact.
+
+    An unanswered leg stands in one only as the consulted: a CONSULT fact names it, though nobody talked.
+    """
+    several = legs.with_columns(until=pl.col("end").fill_null(NEVER)).filter(pl.len().over("call") > 1)
     if several.is_empty():
         return pl.DataFrame(schema=RELATION_SCHEMA)
-    pairs = _pairs(several)
-    consults = _consult_results(_consults(pairs, holds, of), holds, of, rules)
+    every = _pairs(several).filter("a_is_answered")
+    pairs = every.filter("b_is_answered")
+    consults = _consult_results(_consults(every, pairs, holds, of), holds, of, rules)
     conferences = _blind_conferences(pairs, consults, of)
     consulted = pl.concat([consults.select("b"), conferences.select("b")])
     transfers = _direct_transfers(pairs, consulted, of, rules)
@@ -51,7 +54,7 @@ def find_relations(
 
 def _pairs(legs: pl.DataFrame) -> pl.DataFrame:
     """Every two legs of one call, the earlier one first."""
-    columns = ["leg", "extension", "number", "start", "until", "opened", "is_originator"]
+    columns = ["leg", "extension", "number", "start", "until", "opened", "is_originator", "is_answered"]
     a = legs.select("call", a="leg", **{f"a_{name}": name for name in columns[1:]})
     b = legs.select("call", b="leg", **{f"b_{name}": name for name in columns[1:]})
     earlier = (pl.col("a_start") < pl.col("b_start")) | (
@@ -60,17 +63,18 @@ def _pairs(legs: pl.DataFrame) -> pl.DataFrame:
     return a.join(b, on="call").filter((pl.col("a") != pl.col("b")) & earlier)
 
 
-def _consults(pairs: pl.DataFrame, holds: pl.DataFrame, of: CallFacts) -> pl.DataFrame:
+def _consults(every: pl.DataFrame, pairs: pl.DataFrame, holds: pl.DataFrame, of: CallFacts) -> pl.DataFrame:
     """Who consulted whom: by a CONSULT fact that names the call of B, else because B came while A held.
 
-    B was consulted by one: the CONSULT fact decides, else the hold that began last.
+    B was consulted by one: the CONSULT fact decides, else the hold that began last. `every` pair may have a B that
+    nobody answered; `pairs` have not.
     """
     consult = of.facts.filter(pl.col("kind") == Kind.CONSULT).select(
         "call", "generation", "time", "row", a_extension="extension"
     )
     b_generations = of.runs.select("generation", b="leg").unique()
     named = (
-        pairs.join(consult, on=["call", "a_extension"])
+        every.join(consult, on=["call", "a_extension"])
         .join(b_generations, on=["generation", "b"], how="semi")
         .filter(
             (pl.col("time") <= pl.col("b_until"))

@@ -316,9 +316,10 @@ def _left_before(rang: pl.DataFrame, of: CallFacts) -> pl.DataFrame:
         .agg(has_left=(pl.col("left") <= pl.col("end")).all())
     )
     inside = (
-        of.runs.join(generations.rename({"leg": "mine", "extension": "own"}), on="generation")
+        of.runs.select("generation", "extension", "closed")
+        .join(generations.rename({"extension": "own"}), on="generation")
         .filter(pl.col("extension") != pl.col("own"))
-        .group_by(leg="mine")
+        .group_by("leg")
         .agg(all_closed=(pl.col("closed") <= pl.col("end")).all())
     )
     return (
