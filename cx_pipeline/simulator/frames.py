@@ -95,7 +95,7 @@ def true_leg_rows(
             share.transferred_to,
             f"{call['root_call_key']}_CONF" if share.is_in_conference else None,
             participants,
-            ledger.outside,
+            ledger.other_party,
             has_lost_event,
             has_skew,
         )

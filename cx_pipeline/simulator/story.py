@@ -92,6 +92,7 @@ class Story:
     def customer_calls(self) -> None:
         """A customer calls the service number and waits."""
         self.main = self._first_call(self.outside, self.service_number)
+        self.ledger.outside_comes_in()
         if self.habits.has_route_point:
             self.reporter.outside_established(self.now, self.main, self.outside)
             self.reporter.route_point_entered(self.now + 20 * MS, self.main, self.service_number)
@@ -223,7 +224,9 @@ class Story:
     def agent_dials(self, agent: Agent, colleague: Agent | None = None) -> None:
         """The agent dials the number; `colleague` where it is one's."""
         self.reporter.dialled(self.now, self.main.line_of(agent), self.main.called)
-        if colleague is not None:
+        if colleague is None:
+            self.ledger.outside_comes_in()
+        else:
             self.ledger.is_dialled(colleague)
 
     def network_alerts(self) -> None:
@@ -281,6 +284,7 @@ class Story:
         line.become(LineState.TALKING)
         self.reporter.joined(self.now + 50 * MS, line)
         self.reporter.outside_established(self.now + 60 * MS, self.main, self.outside)
+        self.ledger.outside_comes_in()
         self.ledger.line_opens(agent)
         self.ledger.talks(agent, self.now + 50 * MS).is_artefact = True
 

@@ -79,7 +79,7 @@ class Ledger:
         self.outside = outside
         self.shares: list[Share] = []
         self.agents: set[str] = set()
-        self.others: set[str] = set() if outside is None else {outside}
+        self.others: set[str] = set()
         self._current: dict[str, Share] = {}
 
     def share_of(self, agent: Agent) -> Share:
@@ -92,6 +92,16 @@ class Ledger:
         if share is None:
             raise ImpossibleError(f"{agent.extension} is not in the call")
         return share
+
+    @property
+    def other_party(self) -> str | None:
+        """The number outside, once it called or was dialled."""
+        return self.outside if self.outside in self.others else None
+
+    def outside_comes_in(self) -> None:
+        """The number outside is a party from the moment when it calls or is dialled."""
+        if self.outside is not None:
+            self.others.add(self.outside)
 
     def is_dialled(self, agent: Agent) -> None:
         """The agent is a party of the call from the moment when the number is dialled."""
