@@ -113,7 +113,7 @@ def _consult_results(
     )
     by_a = (pl.col("controller") == pl.col("a_extension")) | (pl.col("controller") == 0)
     during = (pl.col("time") >= pl.col("b_start")) & (
-        pl.col("time") <= pl.min_horizontal("a_until", "b_until") + near
+        pl.col("time") - near <= pl.min_horizontal("a_until", "b_until")
     )
     met = met.filter(during).sort("time", "row")
     transfers = met.filter((pl.col("merge") == Kind.TRANSFER) & by_a)
