@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cx_pipeline.core.events.vocabulary import ENDING_KINDS, kind_of
-from cx_pipeline.core.windows import KEY_FORMAT, Window, window_of
+from cx_pipeline.core.windows import Window, window_of
 
 
 def as_of(window: Window, now: datetime, max_silence: timedelta) -> datetime:
@@ -56,11 +56,10 @@ class LateState:
     sequence: int = 0
     pending: Mapping[str, int] = field(default_factory=dict)
 
-    def after(self, sequence: int, touched: Mapping[datetime, int]) -> "LateState":
-        """The state once arrivals up to `sequence` were read, which touch the windows (by start) up to the marks."""
+    def after(self, sequence: int, touched: Mapping[str, int]) -> "LateState":
+        """The state once arrivals up to `sequence` were read, which touch the windows (by key) up to the marks."""
         pending = dict(self.pending)
-        for start, mark in touched.items():
-            key = start.astimezone(UTC).strftime(KEY_FORMAT)
+        for key, mark in touched.items():
             pending[key] = max(mark, pending.get(key, 0))
         return LateState(max(self.sequence, sequence), pending)
 

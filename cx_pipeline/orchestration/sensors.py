@@ -1,6 +1,8 @@
 """Sensors: what data brings about. What is decided stands in `cx_pipeline.core.scheduling`; here it is read and asked."""
 
+import time
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import TypeAdapter, ValidationError
@@ -13,7 +15,7 @@ from cx_pipeline.core.scheduling import (
     silence_ran_out,
     windows_to_refresh,
 )
-from cx_pipeline.core.windows import window_from_key, window_of
+from cx_pipeline.core.windows import Window, window_from_key, window_of
 from cx_pipeline.orchestration.jobs import WINDOW_JOB
 from cx_pipeline.orchestration.partitions import is_window
 from cx_pipeline.orchestration.resources import Database
@@ -21,9 +23,14 @@ from cx_pipeline.orchestration.running import windows_with_a_run
 from cx_pipeline.orchestration.schedules import TRIGGER_TAG
 from cx_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from cx_pipeline.adapters.database.event_store import EventStore
+
 LISTENER_INTERVAL_S = 5
 LATE_INTERVAL_S = 15
-ARRIVALS_A_TICK = 100_000
+ARRIVALS_A_STEP = 20_000
+READING_BUDGET_S = 20.0
+"""A tick has 60 s in all; what is not read by then is read by the next one."""
 REQUESTS_A_TICK = 20
 WINDOWS_A_TICK = 500
 
@@ -43,27 +50,21 @@ def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefin
     def listener_sensor(
         context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
     ) -> dg.SensorResult | dg.SkipReason:
-        from cx_pipeline.adapters.database.arrival_log import newest_arrivals
-
         now = datetime.now(UTC)
         window = window_of(now, settings.window_length)
-        seen = int(context.cursor or 0)
-        newest = newest_arrivals(database.engine(), window, seen)
-        end = newest_call_end(newest)
+        seen, end = _ends_in(database.events(), window, int(context.cursor or 0))
         if end is None:
-            return dg.SensorResult(
-                skip_reason="no call ended", cursor=str(max(newest.values(), default=seen))
-            )
+            return dg.SensorResult(skip_reason="no call ended in the open window", cursor=str(seen))
         if not is_window(partitions, window.key, now):
-            return dg.SkipReason(f"the window {window.key} lies before the first one")
+            return dg.SensorResult(skip_reason=f"{window.key} lies before the first window", cursor=str(seen))
         if windows_with_a_run(context.instance, [window.key]):
             return dg.SkipReason(
                 f"a run is at the window {window.key}"
-            )  # the cursor stays: asked for at the next tick
+            )  # the cursor stays: the next tick asks
         request = dg.RunRequest(
             partition_key=window.key, run_key=f"{window.key}:{end}", tags={TRIGGER_TAG: "listener_sensor"}
         )
-        return dg.SensorResult(run_requests=[request], cursor=str(max(newest.values())))
+        return dg.SensorResult(run_requests=[request], cursor=str(seen))
 
     return listener_sensor
 
@@ -85,10 +86,10 @@ def late_data_sensor(
         context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
     ) -> dg.SensorResult:
         now = datetime.now(UTC)
-        state = _read_on(database.events(), _state_of(context.cursor), settings)
+        state = _read_on(database.events(), _state_of(context.cursor), settings, now)
         state = state.without_computed(_marks(database, state, settings))
         silent = _silent_windows(database, settings, now)
-        scheduled = _scheduled(settings, now)
+        scheduled = {window.key for window in _scheduled(settings, now)}
         candidates = [*state.pending, *silent]
         valid = {key for key in candidates if is_window(partitions, key, now)}
         busy = windows_with_a_run(context.instance, valid - scheduled)
@@ -108,7 +109,35 @@ def late_data_sensor(
     return late_data_sensor
 
 
-def _read_on(events: "EventStore", state: LateState, settings: Settings) -> LateState:
+def _ends_in(events: "EventStore", window: Window, sequence: int) -> tuple[int, int | None]:
+    """How far arrivals were read from a sequence on, and the newest that may have ended a call in the window."""
+    deadline = time.monotonic() + READING_BUDGET_S
+    end: int | None = None
+    while time.monotonic() < deadline:
+        arrived = events.arrived_after(sequence, ARRIVALS_A_STEP, length=window.length)
+        if arrived.high_water == sequence:
+            break
+        sequence = arrived.high_water
+        facts = arrived.windows.get(window, ())
+        end = newest_call_end({(fact.source, fact.event_name): fact.newest for fact in facts}) or end
+    return sequence, end
+
+
+def _read_on(events: "EventStore", state: LateState, settings: Settings, now: datetime) -> LateState:
+    """The state with what arrived since, read in steps until there is no more or the tick has to end."""
+    deadline = time.monotonic() + READING_BUDGET_S
+    settled_before = min(window.start for window in _scheduled(settings, now))
+    while time.monotonic() < deadline:
+        late = events.windows_touched(
+            state.sequence,
+            ARRIVALS_A_STEP,
+            length=settings.window_length,
+            max_silence=settings.correlation_rules.max_silence,
+            settled_before=settled_before,
+        )
+        if late.high_water == state.sequence:
+            break
+        state = state.after(late.high_water, {window.key: mark for window, mark in late.windows.items()})
     return state
 
 
@@ -116,9 +145,8 @@ def _request(key: str, run_key: str) -> dg.RunRequest:
     return dg.RunRequest(partition_key=key, run_key=run_key, tags={TRIGGER_TAG: "late_data_sensor"})
 
 
-def _scheduled(settings: Settings, now: datetime) -> set[str]:
-    settle = timedelta(minutes=settings.settle_minutes)
-    return {window.key for window in windows_to_refresh(now, settings.window_length, settle)}
+def _scheduled(settings: Settings, now: datetime) -> list[Window]:
+    return windows_to_refresh(now, settings.window_length, timedelta(minutes=settings.settle_minutes))
 
 
 def _silent_windows(database: Database, settings: Settings, now: datetime) -> dict[str, str]:

@@ -86,7 +86,11 @@ def test_only_ends_of_calls_wake_the_listener_sensor_whatever_package_names_them
 
 
 def test_a_window_stays_pending_until_it_was_computed_as_far_as_its_newest_late_event():
-    state = LateState(10).after(20, {TEN: 15}).after(30, {TEN: 22, TEN + HOUR: 21})
+    state = (
+        LateState(10)
+        .after(20, {"2026-03-02-10:00": 15})
+        .after(30, {"2026-03-02-10:00": 22, "2026-03-02-11:00": 21})
+    )
     assert state == LateState(30, {"2026-03-02-10:00": 22, "2026-03-02-11:00": 21})
     assert state.without_computed({"2026-03-02-10:00": 21, "2026-03-02-11:00": 21}).pending == {
         "2026-03-02-10:00": 22

@@ -72,16 +72,31 @@ def arrived_facts(snapshot: Snapshot, after: int, limit: int, length: timedelta)
 
 
 def late_arrivals(
-    snapshot: Snapshot, after: int, limit: int, length: timedelta, max_silence: timedelta
+    snapshot: Snapshot,
+    after: int,
+    limit: int,
+    length: timedelta,
+    max_silence: timedelta,
+    settled_before: datetime | None = None,
 ) -> LateArrivals:
-    """The windows that the calls of the first `limit` facts after a sequence number touch."""
-    closure.begin(snapshot)
-    closure.add_arrived(snapshot, after=after, limit=limit, max_silence=max_silence)
-    high_water = snapshot.number("SELECT coalesce(max(newest), {after}) FROM touched_key", after=after)
-    if high_water == after:
+    """The windows in which the first `limit` facts after a sequence number happened, and those that their calls touch.
+
+    With `settled_before`, calls are looked at only if the fact can change a window that ended before it.
+    """
+    arrived = arrived_facts(snapshot, after, limit, length)
+    own = {window: max(fact.newest for fact in facts) for window, facts in arrived.windows.items()}
+    if not own:
         return LateArrivals(after)
+    closure.begin(snapshot)
+    closure.add_arrived(
+        snapshot, after=after, limit=limit, max_silence=max_silence, settled_before=settled_before
+    )
+    if not snapshot.number("SELECT count(*) FROM touched_key"):
+        return LateArrivals(arrived.high_water, own)
     closure.close(snapshot, max_silence=max_silence)
-    return LateArrivals(high_water, *_windows_of(_touched(snapshot, length), length))
+    touched, computed = _windows_of(_touched(snapshot, length), length)
+    marks = {window: max(own.get(window, -1), touched.get(window, -1)) for window in own | touched}
+    return LateArrivals(arrived.high_water, marks, computed)
 
 
 def _touched(snapshot: Snapshot, length: timedelta) -> pl.DataFrame:

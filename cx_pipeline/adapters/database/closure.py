@@ -83,15 +83,26 @@ def add_links_of(snapshot: Snapshot, window: Window) -> None:
     )
 
 
-def add_arrived(snapshot: Snapshot, *, after: int, limit: int, max_silence: timedelta) -> None:
-    """Begin with the keys of the first `limit` events that arrived after a sequence number."""
+def add_arrived(
+    snapshot: Snapshot, *, after: int, limit: int, max_silence: timedelta, settled_before: datetime | None = None
+) -> None:
+    """Begin with the keys of the first `limit` events that arrived after a sequence number.
+
+    With `settled_before`, only of those that can change a window that was computed for good: their time is before it,
+    a call that ended before it bears their keys, or they link two calls. The others go on with a call that is open.
+    """
     snapshot.run(
         "INSERT INTO touched_key SELECT call_key, min(event_time) - {silence}, max(event_time) + {silence}, "
-        "max(arrival_sequence), 0 FROM (SELECT call_key, event_time, arrival_sequence FROM jtapi_event "
-        "WHERE arrival_sequence > {after} ORDER BY arrival_sequence LIMIT {limit}) AS arrived GROUP BY call_key",
+        "max(arrival_sequence), 0 "
+        "FROM (SELECT call_key, previous_call_key, link_id, event_time, arrival_sequence FROM jtapi_event "
+        "WHERE arrival_sequence > {after} ORDER BY arrival_sequence LIMIT {limit}) AS arrived "
+        "WHERE {settled}::timestamptz IS NULL OR event_time < {settled} OR link_id IS NOT NULL OR EXISTS ("
+        "SELECT FROM call AS c WHERE c.call_keys && ARRAY[arrived.call_key, arrived.previous_call_key] "
+        "AND c.status = 'COMPLETED' AND c.window_start < {settled}) GROUP BY call_key",
         silence=max_silence,
         after=after,
         limit=limit,
+        settled=settled_before,
     )
 
 

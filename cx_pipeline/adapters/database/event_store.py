@@ -88,7 +88,13 @@ class EventStore:
             return arrived_facts(snapshot, sequence, limit, length)
 
     def windows_touched(
-        self, sequence: int, limit: int, *, length: timedelta, max_silence: timedelta
+        self,
+        sequence: int,
+        limit: int,
+        *,
+        length: timedelta,
+        max_silence: timedelta,
+        settled_before: datetime | None = None,
     ) -> LateArrivals:
         """Which windows (of `length`) the first `limit` facts that arrived after `sequence` concern.
 
@@ -96,11 +102,14 @@ class EventStore:
         joined to it, back and forth over silences of at most `max_silence`. A late fact can move a call's end: so
         these are the windows that the call touched before, and those that it touches now.
 
+        With `settled_before`, a fact of an open call, later than that, concerns its own window only: without this,
+        every call that lasts long would have the hours behind it computed anew for each of its events.
+
         Raises:
             DatabaseUnavailableError: the database does not answer, or not in time.
         """
         with open_snapshot(self._engine) as snapshot:
-            return late_arrivals(snapshot, sequence, limit, length, max_silence)
+            return late_arrivals(snapshot, sequence, limit, length, max_silence, settled_before)
 
 
 def _high_water(snapshot: Snapshot) -> int:
