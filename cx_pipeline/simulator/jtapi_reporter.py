@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from cx_pipeline.simulator.phones import Line, SwitchCall
-from cx_pipeline.simulator.reports import MS, Report
+from cx_pipeline.simulator.reports import MS, Report, Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +32,11 @@ REASON_NUMBERS = {
 CONNECTION_IDS_A_CALL = 64
 
 
-class JtapiReporter:
+class JtapiReporter(Reporter):
     """Reports JTAPI events. `number` is the simulated call's, from which connection ids are made."""
 
-    shows_ringing = True
-    shows_controller_on_consult = True
-
     def __init__(self, style: Style, number: int) -> None:
-        self.reports: list[Report] = []
+        super().__init__()
         self._style = style
         self._connections: dict[tuple[int, str], str] = {}
         self._talking_at_once: set[Line] = set()

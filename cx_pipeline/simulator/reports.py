@@ -1,6 +1,6 @@
-"""What a listener reports of the phones: one interface, and a class for each dialect."""
+"""What can be reported of the phones: one interface, which each dialect fills in its own way."""
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from cx_pipeline.simulator.phones import Line, SwitchCall
 
@@ -28,14 +28,19 @@ class Report(NamedTuple):
     feature_reason: str | None = None
 
 
-class Reporter(Protocol):
-    """Turns what happens on the phones into the events of a dialect. Every `time` is in microseconds."""
+class Reporter:
+    """Turns what happens on the phones into the events of a dialect. Every `time` is in microseconds.
 
-    reports: list[Report]
-    shows_ringing: bool
+    A dialect overrides what it shows; what it does not override happens unseen.
+    """
+
+    shows_ringing = True
     """Whether a phone that only rings is seen at all."""
-    shows_controller_on_consult: bool
+    shows_controller_on_consult = True
     """Whether the controller's own line on the consult call is seen."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
 
     def call_started(self, time: int, call: SwitchCall) -> None:
         """The switch has a new call."""

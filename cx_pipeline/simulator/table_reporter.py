@@ -5,63 +5,21 @@ connection that has the agent's extension at its own end.
 """
 
 from cx_pipeline.simulator.phones import Line, SwitchCall
-from cx_pipeline.simulator.reports import Report
+from cx_pipeline.simulator.reports import Report, Reporter
 
 
-class TableReporter:
+class TableReporter(Reporter):
     """Reports rows of the persisted table. `number` is the simulated call's, from which connection ids are made."""
 
     shows_ringing = False
     shows_controller_on_consult = False
 
     def __init__(self, direction: str, number: int) -> None:
-        self.reports: list[Report] = []
+        super().__init__()
         self._direction = direction
         self._number = number
         self._connections: dict[Line, str] = {}
         self._connected: set[Line] = set()
-
-    def call_started(self, time: int, call: SwitchCall) -> None:
-        """Not shown, as are all facts that are about no connection between two parties."""
-
-    def outside_reached(self, time: int, call: SwitchCall, number: str) -> None:
-        """Not shown."""
-
-    def outside_established(self, time: int, call: SwitchCall, number: str) -> None:
-        """Not shown."""
-
-    def outside_failed(self, time: int, call: SwitchCall, number: str, cause: str) -> None:
-        """Not shown."""
-
-    def outside_left(self, time: int, call: SwitchCall, number: str) -> None:
-        """Not shown: the row of the agent's connection says it."""
-
-    def route_point_entered(self, time: int, call: SwitchCall, number: str) -> None:
-        """Not shown."""
-
-    def route_point_left(self, time: int, call: SwitchCall, number: str) -> None:
-        """Not shown."""
-
-    def dialled(self, time: int, line: Line, number: str) -> None:
-        """Not shown."""
-
-    def went_off_hook(self, time: int, line: Line, *, is_talking_at_once: bool) -> None:
-        """Not shown."""
-
-    def consult_dialled_on_same_call(self, time: int, call: SwitchCall, colleague: str) -> None:
-        """Not shown: in the table a consult has a call key of its own."""
-
-    def rings(self, time: int, line: Line, reason: str | None) -> None:
-        """Not shown."""
-
-    def rings_out(self, time: int, line: Line, cause: str | None, reason: str | None) -> None:
-        """Not shown."""
-
-    def other_phones_stop(self, time: int, line: Line) -> None:
-        """Not shown."""
-
-    def call_ended(self, time: int, call: SwitchCall) -> None:
-        """Not shown: the last CALL_DISCONNECTED says it."""
 
     def answered(self, time: int, line: Line) -> None:
         """CALL_CONNECTED; a consult's row names the call that it continues."""
