@@ -36,6 +36,8 @@ class WindowLegs:
     """The calls that belong to the window, with their legs, and what could not be used."""
     open_call_keys: pl.DataFrame
     """tenant_id, call_key of the calls that the window saw and that had not ended."""
+    other_calls: pl.DataFrame
+    """call_id, end_time (null: not ended) of the calls that the window saw and that are not its own."""
     verdicts: Mapping[str, Verdict]
 
     @property
@@ -69,7 +71,14 @@ def compute_window(
     is_open = had_open_calls and window.is_open(now)
     own = belonging_to(whole, window, is_open=is_open)
     own = replace(own, quarantine=_within(own.quarantine, window))
-    return WindowLegs(window, is_open, own, unfinished_call_keys(whole), _verdicts(events.height, whole, own))
+    return WindowLegs(
+        window=window,
+        is_open=is_open,
+        correlation=own,
+        open_call_keys=unfinished_call_keys(whole),
+        other_calls=whole.calls.join(own.calls, on="call_id", how="anti").select("call_id", "end_time"),
+        verdicts=_verdicts(events.height, whole, own),
+    )
 
 
 def _within(quarantine: pl.DataFrame, window: Window) -> pl.DataFrame:

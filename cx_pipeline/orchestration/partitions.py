@@ -30,7 +30,7 @@ def windows_of(context: dg.AssetExecutionContext) -> list[Window]:
 
 def moment_of(context: dg.AssetExecutionContext) -> datetime:
     """The run's clock: when it started. All its steps and windows see the same moment."""
-    record = context.instance.get_run_record_by_id(context.run_id)
+    record = context.instance.get_run_record_by_id(context.run.run_id)
     if record is None or record.start_time is None:
         return datetime.now(UTC)
     return datetime.fromtimestamp(record.start_time, UTC)

@@ -158,7 +158,7 @@ def _silent_windows(database: Database, settings: Settings, now: datetime) -> di
     return {
         each.window.key: f"{each.window.key}:silent:{as_of(each.window, now, max_silence):%Y-%m-%dT%H:%M}"
         for each in left_open
-        if silence_ran_out(each.window, each.computed_at, now, max_silence)
+        if silence_ran_out(each.window, each.began_after, now, max_silence)
     }
 
 

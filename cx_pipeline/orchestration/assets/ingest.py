@@ -23,15 +23,19 @@ def raw_jtapi_events(
     open window also holds the calls that have not ended. `in_window` tells the window's own facts from the others.
     """
     from cx_pipeline.adapters.storage.frame_store import FrameMark
+    from cx_pipeline.core.events.vocabulary import JTAPI_KINDS, Kind
     from cx_pipeline.core.frames import RAW_JTAPI_EVENTS
     from cx_pipeline.core.window_checks import schema_verdict
 
+    ended = [name for name, kind in JTAPI_KINDS.items() if kind is Kind.ENDED]
     now, max_silence = moment_of(context), load_settings().correlation_rules.max_silence
     verdicts = []
     with transient_failures_retried():
         for window in windows_of(context):
             is_open = window.is_open(now)
-            raw = database.events().read_window(window, max_silence=max_silence, is_open=is_open)
+            raw = database.events().read_window(
+                window, max_silence=max_silence, is_open=is_open, ending_names=ended
+            )
             mark = FrameMark(raw.high_water, is_open)
             receipt = frames.store().write(raw.events, RAW_JTAPI_EVENTS, window, mark)
             verdicts.append((window.key, {"schema": schema_verdict(RAW_JTAPI_EVENTS, raw.events)}))

@@ -1,5 +1,6 @@
 """The group `correlate`: call events become calls and legs, in frames and in the tables."""
 
+import dataclasses
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from cx_pipeline.orchestration.resources import Database, Frames
 from cx_pipeline.settings import load_settings
 
 if TYPE_CHECKING:
-    from cx_pipeline.adapters.storage.frame_store import StoredFrame
+    from cx_pipeline.adapters.storage.frame_store import FrameMark, StoredFrame
     from cx_pipeline.core.window_computation import WindowLegs
 
 GROUP = "correlate"
@@ -68,23 +69,35 @@ def _write(
     from cx_pipeline.adapters.storage.frame_store import FrameMark
 
     mark = FrameMark(raw.mark.high_water, legs.is_open)
-    written = database.legs().write_window(
-        legs.window,
-        legs.correlation,
-        legs.open_call_keys,
-        high_water=mark.high_water,
-        is_open=mark.is_open,
-        run_id=context.run_id,
-    )
+    written = _write_tables(context, database, legs, mark)
     for contract, frame in legs.frames():
         receipt = frames.store().write(frame, contract, legs.window, mark)
         figures = frame_figures(receipt, mark)
         if contract.name == "call_legs":
-            figures |= window_figures(legs) | {
-                f"rows_{what}": getattr(written, what)
-                for what in ("inserted", "updated", "unchanged", "deleted")
-            }
+            figures |= window_figures(legs) | written
         context.add_asset_metadata(figures, asset_key=contract.name, partition_key=legs.window.key)
+
+
+def _write_tables(
+    context: dg.AssetExecutionContext, database: Database, legs: "WindowLegs", mark: "FrameMark"
+) -> dict[str, int]:
+    """What the write did, as figures. A window that a newer computation has written already is left to that one."""
+    from cx_pipeline.core.errors import StaleWriterError
+
+    try:
+        written = database.legs().write_window(
+            legs.window,
+            legs.correlation,
+            legs.open_call_keys,
+            high_water=mark.high_water,
+            is_open=mark.is_open,
+            run_id=context.run.run_id,
+            other_calls=legs.other_calls,
+        )
+    except StaleWriterError as error:
+        context.log.warning(str(error))
+        return {}
+    return {f"legs_{what}": count for what, count in dataclasses.asdict(written).items()}
 
 
 def leg_assets(
