@@ -11,8 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from cx_pipeline.core.errors import ConfigurationError, CxError, DatabaseUnavailableError, PermanentError
 
 _NOT_MIGRATED = (errors.UndefinedTable, errors.UndefinedColumn, errors.UndefinedFunction)
-_LOST = (psycopg.OperationalError, psycopg.InterfaceError, errors.CheckViolation)
-"""The connection, or a race: a check is violated where the partition of a day was dropped a moment before."""
+_LOST = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
 @contextmanager
@@ -39,6 +38,11 @@ def _ours(error: BaseException | None, task: str) -> CxError:
     reason = lines[0].strip() if lines else type(error).__name__
     if isinstance(error, _NOT_MIGRATED):
         return ConfigurationError(f"the database lacks tables {task} ({reason}): run cx-pipeline migrate")
-    if isinstance(error, _LOST):
+    if isinstance(error, _LOST) or _lacks_partition(error):
         return DatabaseUnavailableError(f"the database did not answer {task}: {reason}")
     return PermanentError(f"the database refuses {task}: {reason}")
+
+
+def _lacks_partition(error: BaseException | None) -> bool:
+    """Whether the partition of a row was dropped just after it was made sure of: the next try makes it again."""
+    return isinstance(error, errors.CheckViolation) and error.diag.constraint_name is None

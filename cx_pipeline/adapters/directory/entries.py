@@ -6,7 +6,7 @@ They come from a YAML file or from the database's tables; the rules are the same
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import available_timezones
 
@@ -199,10 +199,13 @@ def _validated(
 def _overlaps(entries: list[tuple[str, Entry]]) -> Iterator[str]:
     ordered = sorted(entries, key=lambda placed: (placed[1].key, placed[1].span))
     for _, same in groupby(ordered, key=lambda placed: placed[1].key):
-        for (first_place, first), (place, entry) in pairwise(same):
-            if entry.span[0] < first.span[1]:
+        (longest_place, longest), *others = same
+        for place, entry in others:
+            if entry.span[0] < longest.span[1]:
                 named = ", ".join(f"{column} {getattr(entry, column)}" for column in entry.key_columns)
-                yield f"{place}: the same as {first_place} at the same time ({named})"
+                yield f"{place}: the same as {longest_place} at the same time ({named})"
+            if entry.span[1] > longest.span[1]:
+                longest_place, longest = place, entry
 
 
 def _most(faults: list[str]) -> list[str]:

@@ -217,6 +217,19 @@ def test_who_sees_an_arrival_number_has_seen_all_below_it(engine: Engine) -> Non
     assert seen == everything
 
 
+def test_the_partition_that_is_dropped_at_the_last_moment_is_made_again(engine: Engine) -> None:
+    dropped: list[Any] = []
+
+    def before(connection: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if "CREATE TEMPORARY" in statement and not dropped:
+            dropped.append(None)
+            dropped[:] = drop_partitions_before(engine, NOON.date() + timedelta(days=1))
+
+    event.listen(engine, "before_cursor_execute", before)
+    assert EventIntake(engine).insert(usable({})).stored == 1
+    assert dropped == [NOON.date()]
+
+
 @pytest.fixture
 def interrupted(engine: Engine) -> Iterator[list[str]]:
     """Ends the server's side of the connection just before a statement that begins with one of these words."""
