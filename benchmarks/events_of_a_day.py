@@ -114,11 +114,8 @@ def slices(day: pl.DataFrame, events: int) -> Iterator[pl.DataFrame]:
         yield pl.concat([*whole, partial]).sort("place", maintain_order=True).select(columns).collect()
 
 
-@click.command(help=__doc__)
-@click.option("--events", type=click.IntRange(min=1), default=9_000_000, show_default=True)
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
-@click.option("--calls", type=click.IntRange(min=100), default=CALLS_SIMULATED, show_default=True)
-def main(events: int, out: Path, calls: int) -> None:
+def write_day(events: int, out: Path, calls: int = CALLS_SIMULATED) -> int:
+    """Write the day to `out`; how many events it has."""
     written = 0
     writer: pq.ParquetWriter | None = None
     for part in slices(day_once(calls), events):
@@ -128,7 +125,15 @@ def main(events: int, out: Path, calls: int) -> None:
         written += part.height
     if writer is not None:
         writer.close()
-    click.echo(f"{written:,} events in {out}")
+    return written
+
+
+@click.command(help=__doc__)
+@click.option("--events", type=click.IntRange(min=1), default=9_000_000, show_default=True)
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), required=True)
+@click.option("--calls", type=click.IntRange(min=100), default=CALLS_SIMULATED, show_default=True)
+def main(events: int, out: Path, calls: int) -> None:
+    click.echo(f"{write_day(events, out, calls):,} events in {out}")
 
 
 if __name__ == "__main__":

@@ -55,3 +55,7 @@ def main() -> None:
     except CxError as error:
         click.echo(f"cx-pipeline: {error}", err=True)
         sys.exit(EXIT_FOUND_PROBLEMS)
+
+
+if __name__ == "__main__":
+    main()

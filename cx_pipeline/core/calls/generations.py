@@ -66,8 +66,9 @@ def with_generations(facts: pl.DataFrame, rules: CorrelationRules) -> pl.DataFra
 def _with_silence(timeline: pl.DataFrame) -> pl.DataFrame:
     """Add whether silence fell since the last fact that opens a call, and whether an ending fact comes after it."""
     silent = pl.col("is_silent")
-    cut = silent.cum_max().over("key", "live")
-    return timeline.with_columns(is_cut_off=cut & pl.col("is_ending")).with_columns(
+    # The silence before the fact that opens a life is not one within it.
+    cut = (silent & pl.col("is_ending")).cum_max().over("key", "live")
+    return timeline.with_columns(is_cut_off=cut).with_columns(
         is_silent_since=silent | pl.col("is_cut_off").shift().over("key").fill_null(value=False)
     )
 
