@@ -144,7 +144,7 @@ def _numbered(facts: pl.DataFrame, lives: Segments, edges: pl.DataFrame) -> pl.D
 def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta) -> pl.DataFrame:
     """For each fact that names another key: the generation of that key that was alive then, else the nearest one.
 
-    A key of which we have no fact still joins those that name it: it gets a number beyond all generations.
+    A key of which we have no fact near still joins those that name it: it gets a number beyond all generations.
     """
     schema = {"row": pl.UInt32, "generation": pl.UInt32, "other": pl.UInt32}
     if "previous" not in lived.columns or lived.is_empty():
@@ -161,7 +161,7 @@ def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta
         .sort("row", "away", "other")
         .unique("row", keep="first", maintain_order=True)
     )
-    unknown = named.join(near, on="row", how="anti").join(spans, left_on="named", right_on="key", how="anti")
+    unknown = named.join(near, on="row", how="anti")
     missing = unknown.sort("named", "time", "row").with_columns(
         other=((pl.col("named") != pl.col("named").shift()) | (pl.col("time").diff() > limit))
         .fill_null(value=True)
