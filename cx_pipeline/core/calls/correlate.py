@@ -134,9 +134,11 @@ def _in_parts(
         stop = int(np.searchsorted(call, call[min(start + PART_ROWS, len(call)) - 1], side="right"))
         first = int(call[start])
         part = grouped.frame[start:stop].with_columns(pl.col("call") - first)
-        part_calls, part_legs = _calls_and_legs(part, grouped.references, reading, rules, as_of, scratch)
-        others = pl.Series(grouped.others[first : first + len(part_calls)])
-        calls.append(part_calls.with_columns((pl.col("event_count") + others).cast(pl.Int32)))
+        others = grouped.others[first : int(call[stop - 1]) + 1]
+        part_calls, part_legs = _calls_and_legs(
+            part, others, grouped.references, reading, rules, as_of, scratch
+        )
+        calls.append(part_calls)
         legs.append(part_legs)
         start = stop
     return pl.concat(calls), pl.concat(legs)
@@ -144,13 +146,14 @@ def _in_parts(
 
 def _calls_and_legs(
     frame: pl.DataFrame,
+    others: npt.NDArray[np.int64],
     references: pl.DataFrame,
     reading: _Reading,
     rules: CorrelationRules,
     as_of: datetime,
     scratch: npt.NDArray[np.uint32],
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Calls and legs of the facts of some calls, these numbered from 0."""
+    """Calls and legs of the facts of some calls, these numbered from 0; `others`: their facts of kind OTHER."""
     dictionary = reading.dictionary
     merges = merges_of(frame).join(
         references.select("row", "other"), on="row", how="left", maintain_order="left"
@@ -173,6 +176,7 @@ def _calls_and_legs(
         pl.col("is_artefact").fill_null(value=False), first_row=connections.steps["row"].gather(legs["first"])
     )
     roots = output.with_call_ids(output.call_roots(frame), dictionary)
+    roots = roots.with_columns(pl.col("fact_count") + pl.Series(others))
     listed = output.party_lists(present, len(roots), dictionary)
     evidence = output.Evidence.of(frame, scratch, dictionary, reading.event_ids).of_legs(legs)
     open_calls = open_calls_of(legs, frame, rules, as_of)

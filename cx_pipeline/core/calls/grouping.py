@@ -63,7 +63,7 @@ def group_into_calls(frame: pl.DataFrame, rules: CorrelationRules) -> Grouped:
     references = _references(facts, spans, rules.max_silence)
     edges = pl.concat([references.select("generation", "other"), _links(facts, rules.max_silence)])
     grouped = _numbered(facts, lives, edges)
-    counts, lost = _count_others(others, grouped)
+    counts, lost = _count_others(others, grouped, rules.max_silence)
     real = references.filter(pl.col("other") < lives.count)
     return Grouped(grouped, counts, pl.concat([orphans, lost]), real)
 
@@ -190,8 +190,13 @@ def _orphans(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.select(pl.col("row").cast(pl.UInt32), reason=pl.lit(ENDING_WITHOUT_CALL))
 
 
-def _count_others(others: pl.DataFrame, facts: pl.DataFrame) -> tuple[npt.NDArray[np.int64], pl.DataFrame]:
-    """Give each fact of kind OTHER to the call of its key that was alive then, else to the last one before it."""
+def _count_others(
+    others: pl.DataFrame, facts: pl.DataFrame, max_silence: timedelta
+) -> tuple[npt.NDArray[np.int64], pl.DataFrame]:
+    """Give each fact of kind OTHER to the call of its key that was alive then, else to the last one before it.
+
+    One that is further than `max_silence` from the call says nothing of it.
+    """
     schema = {"row": pl.UInt32, "reason": pl.String}
     size = int(facts["call"].max()) + 1 if len(facts) else 0  # type: ignore[arg-type]
     if others.is_empty():
@@ -200,22 +205,27 @@ def _count_others(others: pl.DataFrame, facts: pl.DataFrame) -> tuple[npt.NDArra
     spans = (
         facts[lives.starts]
         .select("key", "call")
-        .with_columns(born=pl.Series(lives.smallest(facts["time"].to_numpy())))
+        .with_columns(
+            born=pl.Series(lives.smallest(facts["time"].to_numpy())),
+            died=pl.Series(lives.largest(facts["time"].to_numpy())),
+        )
     )
+    away = pl.max_horizontal(pl.col("born") - pl.col("time"), pl.col("time") - pl.col("died"))
+    is_near = away <= _microseconds(max_silence)
     once = spans.filter(pl.len().over("key") == 1)
     several = spans.filter(pl.len().over("key") > 1).sort("born", "call")
-    placed = others.join(once.select("key", "call"), on="key")
+    placed = others.join(once, on="key").filter(is_near)
     rest = others.join(once, on="key", how="anti").sort("time")
     before = rest.join_asof(
         several, left_on="time", right_on="born", by="key", strategy="backward", check_sortedness=False
-    )
-    early = before.filter(pl.col("call").is_null()).select(others.columns)
+    ).filter(is_near)
+    early = rest.join(before, on="row", how="anti", maintain_order="left")
     after = early.join_asof(
         several, left_on="time", right_on="born", by="key", strategy="forward", check_sortedness=False
-    )
-    calls = pl.concat([placed["call"], before["call"].drop_nulls(), after["call"].drop_nulls()])
-    counts = np.bincount(calls.to_numpy(), minlength=size)
-    lost = after.filter(pl.col("call").is_null())
+    ).filter(is_near)
+    found = pl.concat(frame.select("row", "call") for frame in (placed, before, after))
+    counts = np.bincount(found["call"].to_numpy(), minlength=size)
+    lost = others.join(found, on="row", how="anti")
     return counts, lost.select(pl.col("row").cast(pl.UInt32), reason=pl.lit(NOT_PART_OF_A_CALL)).sort("row")
 
 
