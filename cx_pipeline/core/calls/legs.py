@@ -113,7 +113,9 @@ def _one_row_each(runs: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
         earliest.append(pl.Series(f"{name}_moment", moment))
     several = several.with_columns(earliest)
     # At one instant an end that was reported (DROPPED) says more than one that was inferred (ENDED).
-    ordered = several.sort("leg", "closed", "ended_by", "end_row", descending=[False, False, True, True])
+    # Ends on two keys at one instant: that on the later key, whatever order they arrived in.
+    by = ["leg", "closed", "ended_by", "generation", "end_row"]
+    ordered = several.sort(by, descending=[False, False, True, False, True])
     ending = ordered.group_by("leg", maintain_order=True)
     ends = ending.agg(pl.last("closed"), pl.last("ended_by"), pl.last("end_row"), pl.last("end"))
     firsts = several.group_by("leg", maintain_order=True).agg(
