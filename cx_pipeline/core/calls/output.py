@@ -287,10 +287,19 @@ class Evidence:
             agent_terminal=self.dictionary.terminals.decode(first["terminal"]),
             connection_id=_decoded(first, "connection", self.dictionary.connections),
             jtapi_id=_decoded(first, "jtapi", self.dictionary.jtapis),
-            has_clock_skew=first["is_skewed"]
-            if "is_skewed" in first.columns
-            else pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(first)),
+            has_clock_skew=self._skewed(legs["first_row"], legs["start_row"], end_row),
         )
+
+    def _skewed(self, *deciding: pl.Series) -> pl.Series:
+        """Whether one of the events that decided had its time capped."""
+        if "is_skewed" not in self.facts.columns:
+            return pl.Series([False], dtype=pl.Boolean).new_from_index(0, len(deciding[0]))
+        skewed = np.zeros(len(deciding[0]), dtype=np.bool_)
+        flags = self.facts["is_skewed"].to_numpy()
+        for rows in deciding:
+            known = rows.is_not_null().to_numpy()
+            skewed |= known & flags[np.where(known, self.positions[rows.fill_null(0).to_numpy()], 0)]
+        return pl.Series(skewed)
 
     def _decision(self, rule: pl.Series, rows: pl.Series) -> pl.Series:
         """Structs of the rule and the event at each row; a null row: decided by absence."""
