@@ -101,7 +101,7 @@ def explain(
     if facts.is_empty():  # other events had a say in whose call it is: a tenant that another key's facts tell
         facts = facts_of_call(events, call_id, rules, directory)
     names = _agent_names(directory, call["tenant_id"], call["start_time"])
-    explained = tuple(ExplainedLeg(leg, tuple(_decisions(leg, facts))) for leg in legs)
+    explained = tuple(ExplainedLeg(leg, tuple(_decisions(leg, _since(leg, legs), facts))) for leg in legs)
     return Explanation(call, time_line(call, legs, facts, names), explained, facts)
 
 
@@ -118,13 +118,23 @@ def _agent_names(directory: Directory, tenant_id: str, moment: datetime) -> dict
     return dict(named.select("extension", "agent_name").drop_nulls().rows())
 
 
-def _decisions(leg: Row, facts: pl.DataFrame) -> Iterator[Decision]:
+def _since(leg: Row, legs: Sequence[Row]) -> datetime | None:
+    """When the same agent's leg before this one ended; null for the first."""
+    before = [
+        other["end_time"]
+        for other in legs
+        if other["agent_extension"] == leg["agent_extension"] and other["leg_number"] < leg["leg_number"]
+    ]
+    return max((end for end in before if end is not None), default=None)
+
+
+def _decisions(leg: Row, since: datetime | None, facts: pl.DataFrame) -> Iterator[Decision]:
     evidence = leg["evidence"]
     start, end, kind = evidence["start"], evidence["end"], evidence["type"]
     sentence = start_sentence(start["rule"], is_answered=leg["is_answered"])
     yield Decision("start", leg["start_time"], start["rule"], sentence, _event(start, facts))
     yield Decision("end", leg["end_time"], end["rule"], END_SENTENCES[end["rule"]], _event(end, facts))
-    yield from hold_decisions(leg, facts)
+    yield from hold_decisions(leg, since, facts)
     yield Decision("type", leg["call_type"], kind["rule"], TYPE_SENTENCES[kind["rule"]], _event(kind, facts))
 
 
@@ -149,15 +159,19 @@ def _event(decision: Row, facts: pl.DataFrame) -> Event | None:
     )
 
 
-def hold_decisions(leg: Row, facts: pl.DataFrame) -> Iterator[Decision]:
+def hold_decisions(leg: Row, since: datetime | None, facts: pl.DataFrame) -> Iterator[Decision]:
     """Why the leg's holds start and end when they do, and why other facts HELD of its phone make none.
 
     Args:
         leg: a row of `LEG_SCHEMA`.
+        since: when the agent's leg before it ended.
         facts: the call's facts, `CALL_FACT_SCHEMA`.
     """
     held = facts.filter((pl.col("kind") == Kind.HELD.name) & (pl.col("extension") == leg["agent_extension"]))
-    held = _within(held, leg)
+    if since is not None:
+        held = held.filter(pl.col("event_time") > since)
+    if leg["end_time"] is not None:
+        held = held.filter(pl.col("event_time") <= leg["end_time"])
     holds: Sequence[Row] = leg["hold_segments"]
     for number, hold in enumerate(holds, start=1):
         rule, event = _hold_start(hold, held)
@@ -171,15 +185,6 @@ def hold_decisions(leg: Row, facts: pl.DataFrame) -> Iterator[Decision]:
         is_again = any(_covers(hold, row["event_time"]) for hold in holds)
         rule = "HELD_AGAIN" if is_again else "EMPTY_HOLD"
         yield Decision("no hold", None, rule, NO_HOLD_SENTENCES[rule], _as_event(row))
-
-
-def _within(held: pl.DataFrame, leg: Row) -> pl.DataFrame:
-    """The facts from the first sign of the leg to its end."""
-    begins = min(moment for moment in (leg["ring_time"], leg["start_time"]) if moment is not None)
-    earlier = pl.col("event_time") >= begins
-    return held.filter(
-        earlier if leg["end_time"] is None else earlier & (pl.col("event_time") <= leg["end_time"])
-    )
 
 
 def _begins_before_the_start(row: Row, leg: Row, holds: Sequence[Row]) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from cx_pipeline.core.calls import rule_sentences
 from cx_pipeline.core.calls.classification import TYPE_RULES
-from cx_pipeline.core.calls.correlate import Correlation, correlate
+from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.explanation import Decision, ExplainedLeg, Explanation, explain
 from cx_pipeline.core.calls.rules import DEFAULT_RULES
 from cx_pipeline.core.calls.time_line import Party, State
@@ -291,58 +291,46 @@ def test_agents_are_named_as_the_directory_did_then() -> None:
 
 
 @pytest.fixture(scope="module")
-def traffic() -> tuple[pl.DataFrame, Correlation]:
-    plan = TrafficPlan(calls=150, start=DAY, hours=1, seed=11, tenants=2, dialect="both", noise=REALISTIC)
+def explanations() -> list[Explanation]:
+    """Calls of both dialects, with noise."""
+    plan = TrafficPlan(calls=70, start=DAY, hours=1, seed=11, tenants=2, dialect="both", noise=REALISTIC)
     events = simulate_traffic(plan).events
-    return events, correlate(events, DEFAULT_RULES, EMPTY_DIRECTORY, DAY + timedelta(hours=2))
+    correlation = correlate(events, DEFAULT_RULES, EMPTY_DIRECTORY, DAY + timedelta(hours=2))
+    with_legs = correlation.calls.filter(pl.col("leg_count") > 0)["call_id"]
+    return [explain(events, correlation, call, DEFAULT_RULES, EMPTY_DIRECTORY) for call in with_legs]
 
 
 def test_of_any_call_every_decision_that_an_event_made_names_an_event_of_the_call(
-    traffic: tuple[pl.DataFrame, Correlation],
+    explanations: list[Explanation],
 ) -> None:
-    events, correlation = traffic
     seen = set()
-    for call in correlation.calls.filter(pl.col("leg_count") > 0).iter_rows(named=True):
-        explanation = explain(events, correlation, call["call_id"], DEFAULT_RULES, EMPTY_DIRECTORY)
+    for explanation in explanations:
         known = set(explanation.facts.select("event_time", "kind", "extension", "call_key").iter_rows())
-        assert set(explanation.facts["call_key"]) <= set(call["call_keys"])
+        assert set(explanation.facts["call_key"]) <= set(explanation.call["call_keys"])
         for leg in explanation.legs:
-            for each in leg.decisions:
-                seen.add(each.rule)
-                event = each.event
-                assert event is None or (event.time, event.kind, event.extension, event.call_key) in known
-                assert event is None or event.event_name is not None
-            holds = [each for each in leg.decisions if each.subject.startswith("hold ")]
-            assert len(holds) == 2 * len(leg.leg["hold_segments"])
-            assert all(each.event is not None or each.rule in ("STILL_HELD", "LEG_ENDED") for each in holds)
+            seen |= {each.rule for each in leg.decisions}
+            events = [each.event for each in leg.decisions if each.event is not None]
+            assert {(event.time, event.kind, event.extension, event.call_key) for event in events} <= known
+            assert all(event.event_name for event in events)
     assert {"FIRST_TALKING", "DROPPED", "HELD", "TALKS_AGAIN", "MERGED", "NOBODY_ANSWERED"} <= seen
 
 
+def test_of_any_call_each_hold_has_a_start_and_an_end(explanations: list[Explanation]) -> None:
+    for leg in (leg for explanation in explanations for leg in explanation.legs):
+        holds = [each for each in leg.decisions if each.subject.startswith("hold ")]
+        assert len(holds) == 2 * len(leg.leg["hold_segments"])
+        assert all(each.event is not None or each.rule in ("STILL_HELD", "LEG_ENDED") for each in holds)
+
+
 def test_of_any_call_the_spans_lie_within_the_time_line_and_agree_with_the_legs(
-    traffic: tuple[pl.DataFrame, Correlation],
+    explanations: list[Explanation],
 ) -> None:
-    events, correlation = traffic
-    for call in correlation.calls.filter(pl.col("leg_count") > 0).iter_rows(named=True):
-        explanation = explain(events, correlation, call["call_id"], DEFAULT_RULES, EMPTY_DIRECTORY)
+    for explanation in explanations:
         line = explanation.time_line
-        assert [each.is_agent for each in line.parties] == sorted(
-            (p.is_agent for p in line.parties), reverse=True
-        )
-        assert {each.extension for each in line.parties} == set(call["participants"])
+        assert {each.extension for each in line.parties} == set(explanation.call["participants"])
         for each in line.parties:
             assert all(line.start <= span.start <= span.end <= line.end for span in each.spans)
-        talked = sum(
-            (
-                span.end - span.start
-                for p in line.parties
-                if p.is_agent
-                for span in p.spans
-                if span.state is State.TALKING
-            ),
-            timedelta(),
-        )
-        ended = [leg.leg for leg in explanation.legs if leg.leg["is_answered"]]
-        if not line.is_running:
-            assert talked // timedelta(milliseconds=1) == pytest.approx(
-                sum(leg["duration_ms"] for leg in ended), abs=len(ended)
-            )
+        for leg in (leg.leg for leg in explanation.legs if leg.leg["is_answered"]):
+            talked = State.TALKING, leg["start_time"], leg["end_time"] or line.end
+            shown = party(explanation, leg["agent_extension"]).spans
+            assert talked in [(span.state, span.start, span.end) for span in shown]
