@@ -127,7 +127,7 @@ def print_candidates(console: Console, calls: pl.DataFrame) -> None:
     """Calls to choose from."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     for name in ("Call id", "Tenant", "Start (UTC)", "Type", "Parties"):
-        table.add_column(name, overflow="fold", no_wrap=name == "Call id")
+        table.add_column(name, overflow="fold", no_wrap=name in ("Call id", "Start (UTC)"))
     for call in calls.iter_rows(named=True):
         start = time_of_day(call["start_time"], with_date=True, with_ms=False)
         cells = call["call_id"], call["tenant_id"], start, call["call_type"], ", ".join(call["participants"])
