@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any
 
 import polars as pl
@@ -215,8 +216,8 @@ def events_of(table: str) -> pl.DataFrame:
         for head, text in cells.items():
             name = _column(head, EVENT_COLUMNS, EVENT_SCHEMA, line)
             row[name] = _read(text, EVENT_SCHEMA[name], line) if text else None
-        name = row.get("event_name")
-        row["event_name"] = KIND_EVENTS.get(name, name) if name else None
+        if event := row.get("event_name"):
+            row["event_name"] = KIND_EVENTS.get(event, event)
         rows.append(row)
     return pl.DataFrame(rows, schema=EVENT_SCHEMA)
 
@@ -230,7 +231,7 @@ def time_of(text: str) -> datetime:
     days, _, clock = text.rpartition("d ")
     try:
         offset = int(days) if days else 0
-        time = datetime.strptime(clock, "%H:%M:%S.%f" if "." in clock else "%H:%M:%S").time()
+        time = clock_time.fromisoformat(clock)
     except ValueError:
         raise ScenarioError(f"{text!r} is no time: write 10:00:05.250 or +1d 10:00:05") from None
     return datetime.combine(DAY + timedelta(days=offset), time, tzinfo=UTC)
