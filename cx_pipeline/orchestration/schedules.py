@@ -1,6 +1,5 @@
 """Schedules: what time alone brings about. What data brings about stands in `sensors`."""
 
-from collections.abc import Iterator
 from datetime import UTC, timedelta
 
 import dagster as dg
@@ -28,24 +27,24 @@ def minute_schedule(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="The open window, and the one before until it settled, each minute.",
     )
-    def open_window_schedule(
-        context: dg.ScheduleEvaluationContext,
-    ) -> Iterator[dg.RunRequest | dg.SkipReason]:
+    def open_window_schedule(context: dg.ScheduleEvaluationContext) -> list[dg.RunRequest] | dg.SkipReason:
         settle = timedelta(minutes=settings.settle_minutes)
         now = context.scheduled_execution_time.astimezone(UTC)
         wanted = [window.key for window in windows_to_refresh(now, settings.window_length, settle)]
         windows = [key for key in wanted if is_window(partitions, key, now)]
         busy = windows_with_a_run(context.instance, windows)
-        for key in windows:
-            if key in busy:
-                yield dg.SkipReason(f"a run is at the window {key}")
-            else:
-                # No run key: it would be for ever, and each minute is to be computed anew.
-                yield dg.RunRequest(partition_key=key, tags={TRIGGER_TAG: "open_window_schedule"})
-        if not windows:
-            yield dg.SkipReason(
-                f"no window yet at {now:%Y-%m-%d %H:%M}: the first is {settings.first_window}"
+        # A run key is for ever, and each minute is computed anew: so the minute stands in it.
+        requests = [
+            dg.RunRequest(
+                partition_key=key,
+                run_key=f"{key}@{now:%Y-%m-%dT%H:%M}",
+                tags={TRIGGER_TAG: "open_window_schedule"},
             )
+            for key in windows
+            if key not in busy
+        ]
+        why_not = f"a run is at {', '.join(sorted(busy))}" if busy else "it is before the first window"
+        return requests or dg.SkipReason(why_not)
 
     return open_window_schedule
 

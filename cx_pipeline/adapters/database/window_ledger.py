@@ -41,7 +41,7 @@ class WindowLedger:
         table = window_computation
         query = select(table.c.window_start, table.c.high_water).where(table.c.window_start.in_(starts))
         with database_errors("to read computations"), self._engine.connect() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {start: mark for start, mark in connection.execute(query)}  # noqa: C416
 
     def with_calls_left_open(self, now: datetime, max_silence: timedelta, limit: int) -> list[Computation]:
         """Windows, oldest first, that were computed with calls left open, before silence could close all of these.
@@ -63,5 +63,5 @@ class WindowLedger:
                 Computation(
                     Window(start.astimezone(UTC), end.astimezone(UTC)), computed_at - RUN_MARGIN, mark
                 )
-                for start, end, computed_at, mark in connection.execute(query).tuples()
+                for start, end, computed_at, mark in connection.execute(query)
             ]

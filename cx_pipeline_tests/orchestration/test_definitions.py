@@ -1,0 +1,103 @@
+import subprocess
+import sys
+
+import dagster as dg
+
+from cx_pipeline.core.frames import FRAMES
+from cx_pipeline.orchestration.build import build_definitions
+from cx_pipeline.orchestration.partitions import window_partitions
+from cx_pipeline.settings import Settings
+
+SETTINGS = Settings(_env_file=None)
+
+
+def specs():
+    definitions = build_definitions(SETTINGS)
+    return {spec.key.to_user_string(): spec for spec in definitions.resolve_all_asset_specs()}
+
+
+def test_everything_can_be_loaded():
+    dg.Definitions.validate_loadable(build_definitions(SETTINGS))
+
+
+def test_every_frame_of_the_registry_is_an_asset_and_every_asset_a_frame():
+    assert set(specs()) == set(FRAMES)
+
+
+def test_the_lineage_page_describes_each_asset():
+    for name, spec in specs().items():
+        assert spec.description, name
+        assert spec.group_name in {"ingest", "correlate"}
+        assert spec.kinds, name
+        assert spec.owners, name
+        columns = spec.metadata["dagster/column_schema"].columns
+        assert [column.name for column in columns] == FRAMES[name].schema.names()
+        assert all(column.description for column in columns)
+        assert "dagster/code_references" in spec.metadata
+        assert spec.partitions_def == window_partitions(SETTINGS)
+    assert "dagster/column_lineage" in specs()["call_legs"].metadata
+
+
+def test_legs_calls_and_quarantined_events_come_from_the_raw_events():
+    upstream = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs().items()}
+    assert upstream == {
+        "raw_jtapi_events": set(),
+        "call_legs": {"raw_jtapi_events"},
+        "calls": {"raw_jtapi_events"},
+        "quarantined_events": {"raw_jtapi_events"},
+    }
+
+
+def test_what_must_hold_blocks_and_what_should_hold_does_not():
+    checks = {
+        (spec.asset_key.to_user_string(), spec.name): spec.blocking
+        for checks in build_definitions(SETTINGS).resolve_asset_graph().asset_check_keys
+        for spec in [build_definitions(SETTINGS).resolve_asset_graph().get_check_spec(checks)]
+    }
+    assert checks == {
+        ("raw_jtapi_events", "schema"): True,
+        ("call_legs", "schema"): True,
+        ("call_legs", "no_overlapping_legs"): True,
+        ("call_legs", "events_accounted_for"): True,
+        ("call_legs", "quarantine_rate"): False,
+        ("call_legs", "clock_skew"): False,
+    }
+
+
+def test_schedules_and_sensors_are_on_from_the_start():
+    definitions = build_definitions(SETTINGS)
+    assert {s.name: s.default_status.value for s in definitions.schedules or []} == {
+        "open_window_schedule": "RUNNING",
+        "maintenance_schedule": "RUNNING",
+    }
+    assert {s.name: s.default_status.value for s in definitions.sensors or []} == {
+        "listener_sensor": "RUNNING",
+        "late_data_sensor": "RUNNING",
+        "run_failure_alerts": "RUNNING",
+    }
+
+
+def test_a_backfill_has_a_run_for_each_window_or_one_in_all_as_set():
+    def policy(windows):
+        definitions = build_definitions(Settings(_env_file=None, backfill_windows_per_run=windows))
+        node = definitions.resolve_asset_graph().get(dg.AssetKey("call_legs"))
+        return node.backfill_policy.max_partitions_per_run
+
+    assert (policy(1), policy(24), policy(0)) == (1, 24, None)
+
+
+def test_windows_of_other_lengths_are_partitions_too():
+    partitions = window_partitions(Settings(_env_file=None, window_minutes=15))
+    assert partitions.get_first_partition_key() == "2026-01-01-00:00"
+    assert partitions.get_partition_keys()[1] == "2026-01-01-00:15"
+
+
+def test_drawing_the_graph_loads_no_driver():
+    """What the code location loads, every tick of every sensor and every run waits for."""
+    code = (
+        "import sys, cx_pipeline.definitions\n"
+        "print({m for m in ('sqlalchemy', 'psycopg', 'adbc_driver_postgresql', 'alembic', 'httpx', 'scipy')"
+        " if m in sys.modules})"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "set()"
