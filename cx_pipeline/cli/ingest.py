@@ -1,7 +1,7 @@
 """`cx-pipeline ingest`: event files into the event store."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from cx_pipeline.core.errors import ConfigurationError, InputError, PermanentErr
 from cx_pipeline.settings import load_settings
 
 EXIT_FOUND_PROBLEMS = 1
+MOST_COLUMNS = 20
+"""So many ignored columns are named."""
 ROWS_BETWEEN_LINES = 500_000
 """Where no terminal watches, a line tells the progress after each so many rows."""
 
@@ -93,9 +95,17 @@ def _print_report(report: FileReport) -> None:
     if untold > 0:
         click.echo(f"{name}: … and {untold:,} more rows in the table quarantined_input")
     if report.unknown_columns:
-        click.echo(f"{name}: ignored columns: {', '.join(sorted(report.unknown_columns))}")
+        click.echo(f"{name}: ignored columns: {_listed(report.unknown_columns)}")
     if report.blank_lines:
         click.echo(f"{name}: {report.blank_lines:,} blank lines")
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The first of the names, in a form that does a terminal no harm: they come from the file."""
+    shown = [name if name.isprintable() and name else ascii(name) for name in sorted(names)]
+    return ", ".join(shown[:MOST_COLUMNS]) + (
+        f" and {len(shown) - MOST_COLUMNS:,} more" * (len(shown) > MOST_COLUMNS)
+    )
 
 
 def _print_summary(reports: Sequence[FileReport], given: int) -> None:

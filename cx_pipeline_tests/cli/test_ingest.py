@@ -65,6 +65,13 @@ def test_quarantined_rows_are_told_by_file_line_and_reason() -> None:
     ]
 
 
+def test_names_of_columns_cannot_harm_a_terminal() -> None:
+    columns = '"\\u001b[2J":1, "\\ud800":2, "a\\nb":3, "":4'
+    result = run(written("a.ndjson", GOOD % 1, (GOOD % 2)[:-1] + f",{columns}}}"))
+    assert r"ignored columns: '', '\x1b[2J', 'a\nb', '\ud800'" in result.stdout
+    assert result.exit_code == 0
+
+
 def test_what_is_not_told_one_by_one_is_counted() -> None:
     result = run(written("a.ndjson", *["broken"] * 30))
     assert "a.ndjson: … and 10 more rows in the table quarantined_input" in result.stdout

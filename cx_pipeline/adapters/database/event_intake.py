@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import stamina
-from sqlalchemy import Connection, Engine, func, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from cx_pipeline.adapters.database.failures import database_errors
@@ -45,6 +45,9 @@ _KEEP_FIRST_RECEIVED = (
         jtapi_event.c.event_id == _EVENT_ID,
         jtapi_event.c.event_time == _STAGED.c.event_time,
         _STAGED.c.received_at < jtapi_event.c.received_at,
+        # The day as a literal: so the planner opens and locks its partition only, of years of them.
+        jtapi_event.c.event_time >= bindparam("day", literal_execute=True),
+        jtapi_event.c.event_time < bindparam("next_day", literal_execute=True),
     )
 )
 
@@ -105,9 +108,7 @@ class EventIntake:
                 stage(connection, _STAGED, different)
                 stored = _insert_staged(connection)
                 if stored < different.height:
-                    for setting in _BY_INDEX:
-                        connection.execute(setting)
-                    connection.execute(_KEEP_FIRST_RECEIVED)
+                    _keep_first_received(connection, _days(different))
         return InsertCounts(events.height, stored, events.height - stored)
 
 
@@ -129,6 +130,14 @@ def _insert_staged(connection: Connection) -> int:
     # From here to the commit, nobody else numbers events: a reader that saw one number has seen all below it.
     connection.execute(_LOCK)
     return connection.execute(_INSERT).rowcount
+
+
+def _keep_first_received(connection: Connection, days: list[date]) -> None:
+    for setting in _BY_INDEX:
+        connection.execute(setting)
+    for day in days:
+        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        connection.execute(_KEEP_FIRST_RECEIVED, {"day": start, "next_day": start + timedelta(days=1)})
 
 
 def _days(events: pl.DataFrame) -> list[date]:

@@ -41,7 +41,7 @@ def _read_at_once(block: LineBlock) -> ReadChunk | None:
     try:
         text = pl.Series([block.data.decode()])
         rows = pl.read_ndjson(block.data, schema=dict.fromkeys(keys, pl.String()))
-    except (UnicodeDecodeError, PolarsError):
+    except (UnicodeError, PolarsError):
         return None
     if rows.height != len(block) or _holds_unusual_values(text, keys) or _holds_other_keys(text, rows):
         return None
