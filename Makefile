@@ -55,9 +55,14 @@ up: $(PROJECT) ## database, web UI and daemon; Ctrl-C ends all
 test: $(PROJECT) $(DEVELOPMENT) ## all tests, two at a time; PYTEST_ARGS='-k window' chooses some
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
+# How long the loops are; `make test` runs a few rounds of each.
+stress: export CX_STRESS_KILLS ?= 50
+stress: export CX_STRESS_SEEDS ?= 20
+stress: export CX_STRESS_CALLS ?= 20000
+stress: export CX_STRESS_WINDOWS ?= 12
 .PHONY: stress
-stress: $(PROJECT) $(DEVELOPMENT) ## long loops: kills at random moments, many windows
-	@$(BIN)/python -m pytest -m stress --timeout 3600 $(PYTEST_ARGS)
+stress: $(PROJECT) $(DEVELOPMENT) ## the same tests in long loops: kills at random moments, whole days
+	@$(BIN)/python -m pytest -m stress $(PYTEST_ARGS)
 
 .PHONY: check check-format check-lint check-types check-imports
 check: check-format check-lint check-types check-imports ## format, lint, strict types, import rules

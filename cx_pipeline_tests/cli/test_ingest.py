@@ -190,6 +190,7 @@ def stored_and_different(engine: Engine) -> tuple[int, int]:
     return stored, different
 
 
+@pytest.mark.stress
 @pytest.mark.timeout(120 + 30 * KILLS)
 def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(engine: Engine, tmp_path: Path) -> None:
     """A real process, killed once so many events are stored and a moment more has gone by, then run again."""
