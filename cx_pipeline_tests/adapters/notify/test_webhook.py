@@ -1,48 +1,17 @@
-import json
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 
 import pytest
 from pydantic import SecretStr
 
 from cx_pipeline.adapters.notify.webhook import ATTEMPTS, Webhook
 from cx_pipeline.core.errors import ConfigurationError, DestinationUnavailableError
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook on loopback that answers with the given codes, the last one for ever."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.codes = [200]
-        self.received: list[dict[str, object]] = []
-
-    @property
-    def url(self) -> SecretStr:
-        return SecretStr(f"http://127.0.0.1:{self.server_port}/services/T0/s3cret")
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        server = self.server
-        assert isinstance(server, Receiver)
-        server.received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-        self.send_response(server.codes.pop(0) if len(server.codes) > 1 else server.codes[0])
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:
-        pass
+from cx_pipeline_tests.adapters.notify.webhook_receiver import Handler, running_receiver
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with Receiver() as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
+def receiver():
+    with running_receiver() as server:
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def test_a_message_arrives_as_json(receiver):
