@@ -6,7 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import stamina
-from sqlalchemy import Connection, Engine, bindparam, func, select, text, update
+from sqlalchemy import (
+    Column,
+    Computed,
+    Connection,
+    Engine,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 
 from cx_pipeline.adapters.database.failures import database_errors
@@ -22,15 +33,21 @@ STORED_COLUMNS = ("call_key", "previous_call_key", *EVENT_SCHEMA)
 MAX_DAYS = 64
 """So many day partitions are written in one transaction at most: each costs locks, of which a server has few."""
 
-_STAGED = staging_table("jtapi_event_staging", jtapi_event, STORED_COLUMNS)
-_EVENT_ID = func.jtapi_event_id(*(_STAGED.c[column] for column in IDENTITY_COLUMNS))
+# Worked out while the rows are copied in, where others may do the same, and not while the lock is held.
+_EVENT_ID = Computed(func.jtapi_event_id(*map(literal_column, IDENTITY_COLUMNS)), persisted=True)
+_STAGED = staging_table(
+    "jtapi_event_staging",
+    jtapi_event,
+    STORED_COLUMNS,
+    Column("event_id", jtapi_event.c.event_id.type, _EVENT_ID),
+)
 
 _LOCK = select(func.pg_advisory_xact_lock(INTAKE_LOCK))
 _INSERT = (
     insert(jtapi_event)
     .from_select(
         ["event_id", *STORED_COLUMNS],
-        select(_EVENT_ID, *(_STAGED.c[column] for column in STORED_COLUMNS)),
+        select(_STAGED.c.event_id, *(_STAGED.c[column] for column in STORED_COLUMNS)),
         include_defaults=False,  # the database numbers them
     )
     .on_conflict_do_nothing()
@@ -42,7 +59,7 @@ _KEEP_FIRST_RECEIVED = (
     update(jtapi_event)
     .values(received_at=_STAGED.c.received_at, arrival_sequence=arrival.next_value())
     .where(
-        jtapi_event.c.event_id == _EVENT_ID,
+        jtapi_event.c.event_id == _STAGED.c.event_id,
         jtapi_event.c.event_time == _STAGED.c.event_time,
         _STAGED.c.received_at < jtapi_event.c.received_at,
         # The day as a literal: so the planner opens and locks its partition only, of years of them.
