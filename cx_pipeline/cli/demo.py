@@ -1,0 +1,190 @@
+"""`cx-pipeline demo`: an hour of a contact centre becomes call legs, from nothing, and all are held against the truth."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import polars as pl
+from filelock import FileLock, Timeout
+from rich.console import Console
+from sqlalchemy import Engine
+
+from cx_pipeline.adapters.database.call_events import CallEvents
+from cx_pipeline.adapters.database.call_tables import count_quarantined, read_calls, read_legs
+from cx_pipeline.adapters.database.connection import open_engine
+from cx_pipeline.adapters.database.embedded import find_embedded, start_embedded, stop_embedded
+from cx_pipeline.adapters.database.migrate import migrate
+from cx_pipeline.adapters.directory.tables import read_directory_tables, replace_directory_tables
+from cx_pipeline.adapters.directory.yaml_file import read_directory_file
+from cx_pipeline.adapters.intake.ingestion import FileReport, Ingestion
+from cx_pipeline.adapters.processes.supervisor import Supervisor
+from cx_pipeline.adapters.processes.window_runs import compute_windows
+from cx_pipeline.adapters.storage.exported_frames import write_text_whole
+from cx_pipeline.cli.demo_site import DemoSite, build_site, demo_plan, demo_settings, remove_files
+from cx_pipeline.cli.endings import ending_in_order
+from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
+from cx_pipeline.cli.rendering.console import open_console
+from cx_pipeline.cli.rendering.demo_report import DemoSummary, calls_by_type, print_summary
+from cx_pipeline.cli.rendering.explanation_report import print_explanation
+from cx_pipeline.core.calls.correlate import correlate
+from cx_pipeline.core.calls.explanation import Explanation, explain
+from cx_pipeline.core.directory import Directory
+from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.settings import Settings, load_settings
+from cx_pipeline.simulator.comparison import Comparison, compare
+
+LONGEST_DEMO = timedelta(hours=20)
+"""Calls that begin so long after the hour's start are of the next day's demo."""
+
+
+@click.command(name="demo")
+@click.option("--calls", type=click.IntRange(min=1), default=600, show_default=True, help="How many calls.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed and day, same calls."
+)
+@click.option("--keep", is_flag=True, help="Keep the simulated events and true legs in CX_HOME/demo.")
+def demo(calls: int, seed: int, keep: bool) -> None:
+    """Show it all: simulate an hour of a contact centre, take its events in, compute its windows, compare the legs.
+
+    Everything lies below CX_HOME, in a PostgreSQL that this command starts and stops: no other database is touched,
+    whatever CX_DATABASE_URL says. The hour is yesterday's, from 9 UTC on. `cx-pipeline up` shows its windows.
+
+    Exit codes: 0 all legs are as they truly were; 1 some are not, or something failed; 2 wrong use.
+    """
+    begun = time.monotonic()
+    given = load_settings()
+    folder = given.home.expanduser().absolute() / "demo"
+    plan = demo_plan(calls, seed, datetime.now(UTC))
+    settings = demo_settings(given, folder, plan)
+    console = open_console()
+    with ending_in_order(), _alone(folder), _database(settings, console) as engine:
+        site = build_site(plan, settings, folder)
+        _say(console, "Simulated", f"{calls:,} calls from {plan.start:%Y-%m-%d %H:%M} UTC, "
+             f"{site.event_count:,} events of 2 sources and {len(site.tenants)} tenants")  # fmt: skip
+        directory = _directory(engine, site)
+        reports = _ingest(engine, directory, site)
+        stored = sum(report.stored for report in reports)
+        _say(console, "Taken in", f"{stored:,} events stored")
+        for computed in compute_windows(
+            settings, site.window_keys, given.home.absolute() / "logs" / "demo.log"
+        ):
+            _say(console, "Computed", f"window {computed.window} (run {computed.run_id[:8]})")
+        comparison, summary = _compare(engine, site, reports, begun)
+        write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
+        console.print()
+        print_explanation(console, _explain_one(engine, settings, site, directory))
+        console.print()
+        print_summary(console, summary, comparison)
+        if not keep:
+            remove_files(site, folder)
+    if not comparison.is_equal:
+        sys.exit(EXIT_FOUND_PROBLEMS)
+
+
+def _say(console: Console, what: str, text: str) -> None:
+    console.print(f"{what:<12} {text}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Two demos in one folder would end each other's database."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise ConfigurationError(
+            f"another demo runs in {folder}: wait for it, or set another CX_HOME"
+        ) from None
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot write to {folder}: {error.strerror}; set another CX_HOME"
+        ) from error
+
+
+@contextmanager
+def _database(settings: Settings, console: Console) -> Iterator[Engine]:
+    """The embedded database, migrated; ended with this command (by a watchdog, if this is killed) unless it ran before."""
+    was_running = find_embedded(settings) is not None
+    with Supervisor({}) as supervisor:
+        try:
+            server = start_embedded(settings)
+            if not was_running:
+                supervisor.guard(server.pid)
+            engine = open_engine(settings)
+            try:
+                migrate(engine)
+                _say(console, "Database", f"PostgreSQL below {settings.home / 'postgres'}")
+                yield engine
+            finally:
+                engine.dispose()
+        finally:
+            if not was_running:
+                stop_embedded(settings)
+
+
+def _directory(engine: Engine, site: DemoSite) -> Directory:
+    """The site's directory; put into the tables too where they are empty, so that other commands know the names."""
+    directory = read_directory_file(site.directory_file)
+    if read_directory_tables(engine).agents.is_empty():
+        replace_directory_tables(engine, directory)
+    return directory
+
+
+def _ingest(engine: Engine, directory: Directory, site: DemoSite) -> list[FileReport]:
+    ingestion = Ingestion(engine, directory)
+    reports = [ingestion.ingest(path) for path in site.event_files]
+    for report in reports:
+        if report.error is not None:
+            raise report.error
+    return reports
+
+
+def _compare(
+    engine: Engine, site: DemoSite, reports: list[FileReport], begun: float
+) -> tuple[Comparison, DemoSummary]:
+    """Hold what the tables have of this hour against what truly happened."""
+    start = site.plan.start
+    calls = read_calls(engine, site.tenants).filter(
+        pl.col("start_time").is_between(start, start + LONGEST_DEMO)
+    )
+    legs = read_legs(engine, site.tenants).join(calls, on="call_id", how="semi", maintain_order="left")
+    comparison = compare(site.true_legs, legs)
+    by_intake = sum(report.quarantined for report in reports)
+    summary = DemoSummary(
+        events=sum(report.rows for report in reports),
+        duplicates=sum(report.duplicates for report in reports),
+        quarantined=by_intake + count_quarantined(engine, site.tenants),
+        legs=legs.height,
+        legs_true=comparison.true,
+        legs_matching=comparison.matched,
+        seconds=round(time.monotonic() - begun, 1),
+        calls=calls.height,
+        calls_by_type=calls_by_type(calls),
+        windows=len(site.window_keys),
+    )
+    return comparison, summary
+
+
+def _explain_one(engine: Engine, settings: Settings, site: DemoSite, directory: Directory) -> Explanation:
+    """A call worth a look: of several keys and legs, put together by a consult if there is one."""
+    calls = read_calls(engine, site.tenants).filter(pl.col("start_time") >= site.plan.start)
+    worth = calls.sort(
+        pl.col("call_type") == "CONSULT_TRANSFER",
+        pl.col("root_call_key").str.contains("_"),  # not of the persisted table, which knows no rings
+        pl.col("call_keys").list.len(),
+        "leg_count",
+        "start_time",
+        "call_id",
+        descending=[True, True, True, True, False, False],
+    )
+    call_id = worth["call_id"][0]
+    rules = settings.correlation_rules
+    events = CallEvents(engine, rules.max_silence).of_id(call_id)
+    correlation = correlate(events, rules, directory, datetime.now(UTC))
+    return explain(events, correlation, call_id, rules, directory)

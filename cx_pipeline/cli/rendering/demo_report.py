@@ -1,0 +1,64 @@
+"""What the demo found, on the terminal."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import polars as pl
+from rich.console import Console
+from rich.text import Text
+
+from cx_pipeline.core.calls.classification import CALL_TYPES
+from cx_pipeline.simulator.comparison import Comparison
+
+DIFFERENCES_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSummary:
+    """The figures of a demo. `events` = stored now or before + `duplicates` + what intake put into quarantine."""
+
+    events: int
+    duplicates: int
+    quarantined: int
+    legs: int
+    legs_true: int
+    legs_matching: int
+    seconds: float
+    calls: int
+    calls_by_type: Mapping[str, int]
+    windows: int
+
+    def as_json(self) -> dict[str, object]:
+        """The figures by name."""
+        return asdict(self)
+
+
+def calls_by_type(calls: pl.DataFrame) -> dict[str, int]:
+    """How many calls there are of each type that occurs."""
+    found = dict(calls.group_by("call_type").len().rows())
+    return {name: found[name] for name in CALL_TYPES if name in found}
+
+
+def print_summary(console: Console, summary: DemoSummary, comparison: Comparison) -> None:
+    """The figures, and the first differences if there are any."""
+    types = ", ".join(f"{count:,} {name}" for name, count in summary.calls_by_type.items())
+    rows = {
+        "Events": f"{summary.events:,}: {summary.duplicates:,} duplicates, {summary.quarantined:,} quarantined",
+        "Calls": f"{summary.calls:,}: {types}",
+        "Legs": f"{summary.legs:,} in {summary.windows} windows",
+        "Truth": f"{summary.legs_matching:,} of {summary.legs_true:,} legs are as they truly were",
+        "Time": f"{summary.seconds:.1f} s",
+    }
+    for name, value in rows.items():
+        console.print(Text(f"{name:<12} {value}", style="bold" if name == "Truth" else ""))
+    if comparison.is_equal:
+        return
+    console.print(f"{comparison.missing.height} legs are missing, {comparison.unexpected.height} never were.")
+    shown = comparison.differences.head(DIFFERENCES_SHOWN)
+    for row in shown.iter_rows(named=True):
+        console.print(
+            Text(
+                f"  {row['tenant_id']} {row['root_call_key']} {row['agent_extension']} ({row['scenario']}) "
+                f"{row['field']}: truly {row['true_value']}, found {row['found_value']}"
+            )
+        )
