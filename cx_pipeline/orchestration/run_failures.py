@@ -14,6 +14,7 @@ from cx_pipeline.orchestration.running import PARTITION_TAG, window_of_run
 WILL_RETRY_TAG = "dagster/will_retry"
 DECISION_GRACE = timedelta(seconds=60)
 """Dagster writes whether it will retry just after the failure; a process killed in between never writes it."""
+_WRAPPERS = ("Dagster", "RetryRequested")
 _TELLING = {
     DagsterEventType.ASSET_CHECK_EVALUATION,
     DagsterEventType.STEP_FAILURE,
@@ -68,7 +69,7 @@ def _is_undecided(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
 
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun, occurred_at: datetime) -> Failure:
-    step, text = _what_failed(instance, run.run_id)
+    step, text = what_failed(instance, run.run_id)
     return Failure(
         run_id=run.run_id,
         job=run.job_name,
@@ -79,7 +80,7 @@ def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun, occurred_at: date
     )
 
 
-def _what_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str | None, str]:
+def what_failed(instance: dg.DagsterInstance, run_id: str) -> tuple[str | None, str]:
     """The step that failed first, and what it said; of a run without one, what the run's own failure says."""
     text = broken_check = ""
     for record in instance.get_records_for_run(run_id, of_type=_TELLING, ascending=True).records:
@@ -101,10 +102,8 @@ def _said(event: DagsterEvent) -> str:
     error = event.step_failure_data.error if event.is_step_failure else event.job_failure_data.error
     if error is None:
         return event.message or ""
-    while (
-        error.cause is not None
-    ):  # the error that began a chain: Dagster's own around it say nothing that helps
-        error = error.cause
+    while error.cause is not None and (error.cls_name or "").startswith(_WRAPPERS):
+        error = error.cause  # Dagster's own words around what was raised say nothing that helps
     return _named(error)
 
 

@@ -1,0 +1,89 @@
+"""Computes windows through Dagster in this process: `python -m cx_pipeline.orchestration.launch FIRST [LAST]`.
+
+For the demo and for who has no daemon: the runs, their checks and their materialisations stand in Dagster's storage as
+those of the daemon do, and the UI shows them. Each window is a run of its own. What a run did is printed as one JSON
+object a line: window, run_id, is_success, error (null, or its first line).
+"""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+import dagster as dg
+
+from cx_pipeline.adapters.processes.dagster_home import prepare_dagster_home
+from cx_pipeline.core.alerting import first_error_line
+from cx_pipeline.core.windows import Window, window_from_key, windows_between
+from cx_pipeline.orchestration.build import build_definitions
+from cx_pipeline.orchestration.jobs import WINDOW_JOB
+from cx_pipeline.orchestration.run_failures import what_failed
+from cx_pipeline.settings import Settings, load_settings
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRun:
+    """A run of one window that ended."""
+
+    window: str
+    run_id: str
+    is_success: bool
+    error: str | None
+
+
+def compute_windows(settings: Settings, windows: Iterable[Window]) -> Iterator[WindowRun]:
+    """Compute windows one after the other, each as a run of Dagster; yields each run as it ends.
+
+    A run that fails does not end it: the next window is computed all the same.
+
+    Raises:
+        ConfigurationError: Dagster's folder or database is set wrongly.
+        DatabaseUnavailableError: the embedded database did not start.
+    """
+    job = build_definitions(settings).resolve_job_def(WINDOW_JOB)
+    with dagster_instance(settings) as instance:
+        for window in windows:
+            result = job.execute_in_process(partition_key=window.key, instance=instance, raise_on_error=False)
+            error = None if result.success else first_error_line(what_failed(instance, result.run_id)[1])
+            yield WindowRun(window.key, result.run_id, result.success, error)
+
+
+@contextmanager
+def dagster_instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
+    """The deployment's instance of Dagster, on its database. Its configuration reads variables: they are set meanwhile."""
+    home = prepare_dagster_home(settings)
+    with _environment(home.environment), dg.DagsterInstance.from_config(str(home.folder)) as instance:
+        yield instance
+
+
+@contextmanager
+def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def main(arguments: list[str]) -> int:
+    """Compute the windows from the first key to the last; exit code 1 if any failed."""
+    settings = load_settings()
+    first, last = (window_from_key(key, settings.window_length) for key in (arguments[0], arguments[-1]))
+    failed = 0
+    for run in compute_windows(settings, windows_between(first.start, last.end, settings.window_length)):
+        print(json.dumps(asdict(run)), flush=True)  # noqa: T201 - this is its output
+        failed += not run.is_success
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
