@@ -36,7 +36,11 @@ class FrameContract:
             raise SchemaError(f"the frame {self.name} cannot be stored: {'; '.join(wrong)}")
         chosen = frame.select(self.schema.names())
         # A sorted copy of an hour's events is half a gigabyte: not where they are sorted already.
-        return chosen if self._is_sorted(chosen) else chosen.sort(self.sort_by, nulls_last=True, maintain_order=True)
+        return (
+            chosen
+            if self._is_sorted(chosen)
+            else chosen.sort(self.sort_by, nulls_last=True, maintain_order=True)
+        )
 
     def _is_sorted(self, frame: pl.DataFrame) -> bool:
         keys = frame.select(self.sort_by)

@@ -76,7 +76,8 @@ def correlate(
     calls, legs = _in_parts(grouped, reading, rules, as_of)
     quarantine = reading.quarantine
     if len(grouped.orphans):
-        orphans = quarantined(events, grouped.orphans["row"].to_numpy(), grouped.orphans["reason"])
+        rows = reading.rows[grouped.orphans["row"].to_numpy()]
+        orphans = quarantined(events, rows, grouped.orphans["reason"])
         quarantine = pl.concat([quarantine, orphans])
     used = reading.input_count - reading.duplicates - len(quarantine)
     counts = Counts(reading.input_count, used, reading.duplicates, len(quarantine))
@@ -85,8 +86,12 @@ def correlate(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What is kept of the reading while the legs are made."""
+    """What is kept of the reading while the legs are made.
 
+    `rows`: where each cleaned fact stands in the input; `event_ids`: of the cleaned facts.
+    """
+
+    rows: npt.NDArray[np.uint32]
     dictionary: Dictionary
     listing: Listing
     event_ids: pl.Series | None
@@ -101,17 +106,22 @@ def _read_and_group(
 ) -> tuple[Grouped, _Reading]:
     facts = read_facts(events, directory)
     cleaned = clean(facts, rules)
+    # From here on facts bear their number in this order, which is the same in whatever order they arrived.
+    rows = cleaned.frame["row"].to_numpy()
+    frame = cleaned.frame.with_columns(row=pl.int_range(pl.len(), dtype=pl.UInt32))
+    event_ids = _event_ids(events)
     reading = _Reading(
+        rows=rows,
         dictionary=facts.dictionary,
         listing=Listing.of(facts.dictionary.extensions, directory),
-        event_ids=_event_ids(events),
+        event_ids=None if event_ids is None else event_ids.gather(rows),
         input_count=facts.input_count,
         duplicates=cleaned.duplicates,
         quarantine=facts.quarantine,
         skew=cleaned.skew,
     )
-    del facts  # a day's worth of integers that nobody looks at again
-    return group_into_calls(cleaned.frame, rules), reading
+    del facts, cleaned  # a day's worth of integers that nobody looks at again
+    return group_into_calls(frame, rules), reading
 
 
 def _event_ids(events: pl.LazyFrame) -> pl.Series | None:

@@ -293,7 +293,7 @@ def _number_keys(
     nothing = np.zeros(len(facts["time"]), dtype=np.uint32)
     call = numbers(read["call"], table) if "call" in read else nothing
     tenant, tenants = _with_default(facts.pop("tenant", nothing), tenants)
-    tenant = _adopted(tenant, call, tenants)
+    tenant = _adopted(tenant, call, facts["time"], tenants)
     count, many = len(keys), len(tenants.texts)
     if many * count > np.iinfo(np.uint32).max:
         raise SchemaError(
@@ -330,36 +330,47 @@ def _with_default(
 
 
 def _adopted(
-    tenant: npt.NDArray[np.uint32], call: npt.NDArray[np.uint32], tenants: TextCodes
+    tenant: npt.NDArray[np.uint32],
+    call: npt.NDArray[np.uint32],
+    time: npt.NDArray[np.int64],
+    tenants: TextCodes,
 ) -> npt.NDArray[np.uint32]:
-    """Facts that nobody could place are of the only tenant that others facts of their call key have.
+    """Facts that nobody could place are of the only tenant that other facts of their call key have around then.
 
     A fact about a whole call names no extension: the directory cannot place it, but its call's other facts can.
     """
     names = tenants.texts.to_list()
     if len(names) < 2 or DEFAULT_TENANT not in names:
         return tenant
-    default = names.index(DEFAULT_TENANT)
-    frame = pl.DataFrame({"call": call, "tenant": tenant})
-    placed = (
-        frame.filter(pl.col("tenant") != default)
-        .group_by("call")
-        .agg(pl.col("tenant").n_unique().alias("many"), pl.col("tenant").first().alias("only"))
-        .filter(pl.col("many") == 1)
+    is_unplaced = pl.col("tenant") == names.index(DEFAULT_TENANT)
+    facts = pl.DataFrame({"call": call, "time": time, "tenant": tenant}).with_row_index("row")
+    placed = facts.filter(~is_unplaced).select("call", "tenant", at="time")
+    around = (
+        facts.filter(is_unplaced)
+        .select("row", "call", "time")
+        .join(placed.unique(), on="call")
+        .with_columns(away=(pl.col("at") - pl.col("time")).abs())
+        .filter(pl.col("away") <= _ADOPTED_WITHIN)
+        .group_by("row")
+        .agg(far=pl.col("tenant").unique(), near=pl.col("tenant").filter(pl.col("away") <= _NEAR).unique())
     )
-    joined = frame.join(placed, on="call", how="left", maintain_order="left")
-    unplaced = pl.col("tenant") == default
-    return joined.select(
-        pl.when(unplaced)
-        .then(pl.coalesce("only", "tenant"))
-        .otherwise("tenant")
-        .cast(pl.UInt32)
-        .alias("tenant")
-    )["tenant"].to_numpy()
+    deciding = pl.when(pl.col("near").list.len() > 0).then("near").otherwise("far")
+    found = around.select("row", tenants=deciding).filter(pl.col("tenants").list.len() == 1)
+    adopted = tenant.copy()
+    adopted[found["row"].to_numpy()] = found["tenants"].list.first().to_numpy()
+    return adopted
+
+
+_ADOPTED_WITHIN = 3_600_000_000 * 12
+_NEAR = 300_000_000
+"""How far, in microseconds, a placed fact may be to place another; and how near, to do so against another tenant's."""
 
 
 def _unusable(facts: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_]:
-    return (facts["key"] == NONE) | (facts["time"] == NO_TIME) | (facts["kind"] == NONE)
+    unusable: npt.NDArray[np.bool_] = (
+        (facts["key"] == NONE) | (facts["time"] == NO_TIME) | (facts["kind"] == NONE)
+    )
+    return unusable
 
 
 def _quarantined(

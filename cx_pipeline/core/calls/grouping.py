@@ -80,7 +80,7 @@ def _with_lives(facts: pl.DataFrame, rules: CorrelationRules) -> tuple[pl.DataFr
     several = with_generations(facts.filter(pl.Series(~rows)), rules)
     orphans = _orphans(several.filter(pl.col("generation").is_null()))
     lived = several.drop_nulls("generation").with_columns((pl.col("generation") + first).cast(pl.UInt32))
-    lived = lived.sort("generation", "extension", "moment")
+    lived = lived.sort("generation", "extension", "moment", maintain_order=True)
     return pl.concat([single.with_columns(generation=pl.Series(ids)), lived]), orphans
 
 
@@ -138,7 +138,7 @@ def _numbered(facts: pl.DataFrame, lives: Segments, edges: pl.DataFrame) -> pl.D
     if not together.any():
         return numbered
     mask = pl.Series(together)
-    return pl.concat([numbered.filter(~mask), numbered.filter(mask).sort(CALL_ORDER)])
+    return pl.concat([numbered.filter(~mask), numbered.filter(mask).sort(CALL_ORDER, maintain_order=True)])
 
 
 def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta) -> pl.DataFrame:
@@ -146,7 +146,7 @@ def _references(lived: pl.DataFrame, spans: pl.DataFrame, max_silence: timedelta
 
     A key of which we have no fact near still joins those that name it: it gets a number beyond all generations.
     """
-    schema = {"row": pl.UInt32, "generation": pl.UInt32, "other": pl.UInt32}
+    schema = pl.Schema({"row": pl.UInt32(), "generation": pl.UInt32(), "other": pl.UInt32()})
     if "previous" not in lived.columns or lived.is_empty():
         return pl.DataFrame(schema=schema)
     limit = _microseconds(max_silence)

@@ -48,7 +48,7 @@ def shares_of(facts: pl.DataFrame) -> pl.DataFrame:
         }
     )
     if "far" in facts.columns:
-        table = pl.concat([table, _far_ends(facts).select(table.columns).cast(dict(table.schema))])
+        table = pl.concat([table, _far_ends(facts).select(table.columns).cast(table.schema)])
         table = table.with_columns(pl.col("is_agent").any().over("call", "extension"))
         return table.sort("call", "generation", "extension", "joined")
     return _agent_in_the_whole_call(table)

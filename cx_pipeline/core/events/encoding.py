@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -61,8 +61,8 @@ class TextColumn:
 
     def has_read(self, columns: Iterable[pl.Series]) -> None:
         """Learn the texts of the columns that were read."""
-        highest = max((largest for column in columns if (largest := column.max()) is not None), default=-1)
-        sights = pl.Series("text", np.arange(int(highest) + 1, dtype=np.uint32))  # type: ignore[call-overload]
+        highest = max((cast("int", column.max()) for column in columns if column.count()), default=-1)
+        sights = pl.Series("text", np.arange(highest + 1, dtype=np.uint32))
         self.texts = sights.cat.to(self._dtype).cast(pl.String)
 
     def in_order(self) -> tuple[Codes, TextCodes]:
@@ -87,7 +87,8 @@ def numbers(read: pl.Series, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """The final numbers of a column that was read: `table` by number of first sight, its last element for null."""
     if read.null_count():
         read = read.fill_null(len(table) - 1)
-    return table[read.to_numpy()]
+    final: npt.NDArray[Any] = table[read.to_numpy()]
+    return final
 
 
 def rank_call_keys(texts: pl.Series) -> tuple[Codes, pl.DataFrame]:

@@ -400,7 +400,6 @@ def test_facts_without_tenant_of_a_key_of_two_tenants_are_of_neither() -> None:
     """).has_calls("tenant | root | events\ndefault | 1_100 | 1\nred | 1_100 | 2\nblue | 1_100 | 2")
 
 
-@pytest.mark.xfail(strict=True, reason="tenants are adopted by key over all time, not near in time")
 def test_a_key_that_another_tenant_had_days_ago_does_not_hide_the_tenant() -> None:
     correlated("""
         time         | event   | key   | ext  | tenant
