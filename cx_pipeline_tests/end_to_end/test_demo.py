@@ -1,0 +1,136 @@
+"""The demo as a newcomer runs it: a process of its own in an empty home, which leaves nothing running."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+PROGRAM = "from cx_pipeline.cli.main import main; main()"
+PATIENCE_S = 240.0
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """An empty home; not below pytest's folder, which the database's account may not enter."""
+    folder = Path(tempfile.mkdtemp(prefix="cx-demo-"))
+    yield folder
+    for process in running_in(folder):
+        process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def running_in(home: Path) -> list[psutil.Process]:
+    """Every process that works in the home: the demo, what it started, and the database's own."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if Path(process.cwd()).is_relative_to(home):
+                found.append(process)
+        except (psutil.Error, OSError):
+            continue
+    return found
+
+
+def start(home: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("CX_", "DAGSTER_"))}
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "demo", *arguments],
+        cwd=home,
+        env={**others, "CX_HOME": str(home), "PYTHONPATH": str(REPOSITORY), **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def finish(process: "subprocess.Popen[str]") -> str:
+    """What it printed, once it has ended well."""
+    output, errors = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == 0, f"{output}\n{errors}"
+    return output
+
+
+def nothing_is_left(home: Path) -> bool:
+    """Wait for the last process to be gone."""
+    deadline = time.monotonic() + 30
+    while running_in(home) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return not running_in(home)
+
+
+def until_it_says(process: "subprocess.Popen[str]", word: str) -> None:
+    assert process.stdout is not None
+    assert any(line.startswith(word) for line in process.stdout), process.communicate()
+
+
+def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -> None:
+    # A database that somebody else uses is no business of the demo's.
+    first = finish(
+        start(home, "--calls", "25", "--keep", CX_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+    )
+    assert nothing_is_left(home)
+    summary = json.loads((home / "demo" / "summary.json").read_text())
+    assert summary["legs"] == summary["legs_true"] == summary["legs_matching"] > 20
+    assert summary["events"] > summary["duplicates"] > 0
+    assert summary["quarantined"] == 0
+    assert summary["calls"] == sum(summary["calls_by_type"].values())
+    assert summary["seconds"] > 0
+    assert f"{summary['legs_matching']} of {summary['legs_true']} legs" in first
+    assert "the phone first talked then" in first
+    assert len(list((home / "storage" / "call_legs").rglob("*.parquet"))) == summary["windows"]
+    assert {"jtapi.ndjson", "jtapi_table.csv", "legs.parquet"} <= {
+        path.name for path in (home / "demo").iterdir()
+    }
+
+    finish(start(home, "--calls", "25"))
+    again = json.loads((home / "demo" / "summary.json").read_text())
+    assert again["duplicates"] == again["events"] == summary["events"]
+    assert again["legs_matching"] == again["legs"] == summary["legs"]
+    assert not list((home / "demo").glob("*.ndjson"))
+    assert nothing_is_left(home)
+
+
+def test_a_signal_ends_it_in_order_with_all_that_it_started(home: Path) -> None:
+    process = start(home, "--calls", "25")
+    until_it_says(process, "Taken in")
+    time.sleep(1)  # into the start of Dagster's process
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert "Traceback" not in errors
+    assert nothing_is_left(home)
+
+
+def test_killed_half_way_it_leaves_nothing_running_and_the_next_one_succeeds(home: Path) -> None:
+    process = start(home, "--calls", "25")
+    until_it_says(process, "Taken in")
+    process.kill()
+    process.communicate(timeout=60)
+    assert nothing_is_left(home)
+    finish(start(home, "--calls", "25"))
+
+
+def test_two_at_once_in_one_home_are_one_too_many_and_ctrl_c_ends_the_first(home: Path) -> None:
+    process = start(home, "--calls", "25")
+    until_it_says(process, "Database")
+    second = start(home, "--calls", "25")
+    _, errors = second.communicate(timeout=60)
+    assert second.returncode == 1
+    assert errors.startswith("cx-pipeline: another demo runs")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT
+    assert nothing_is_left(home)
