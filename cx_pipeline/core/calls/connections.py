@@ -123,7 +123,7 @@ def _with_lines(steps: pl.DataFrame) -> pl.DataFrame:
     own = shared.filter(~of_all).with_columns(line=pl.col("terminal"))
     alone = steps.filter(pl.Series(~is_shared)).with_columns(line=pl.lit(0, pl.UInt32))
     spread = pl.concat([own, each.select(own.columns)]).sort(
-        "call", "generation", "extension", "line", "moment"
+        "call", "generation", "extension", "line", "moment", "row"
     )
     return pl.concat([alone, spread])
 
@@ -161,7 +161,7 @@ def _ended(facts: pl.DataFrame, generation: Array, last_step: Array) -> tuple[Ar
     ends = (
         facts.filter(pl.col("kind") == Kind.ENDED)
         .select("generation", "time", "row")
-        .sort("generation", "time")
+        .sort("generation", "time", "row")
     )
     if ends.is_empty() or not len(generation):
         return np.full(len(generation), NEVER), np.zeros(len(generation), dtype=np.uint32)
