@@ -70,9 +70,7 @@ def demo(calls: int, seed: int, keep: bool) -> None:
         reports = _ingest(engine, directory, site)
         stored = sum(report.stored for report in reports)
         _say(console, "Taken in", f"{stored:,} events stored")
-        for computed in compute_windows(
-            settings, site.window_keys, given.home.absolute() / "logs" / "demo.log"
-        ):
+        for computed in compute_windows(settings, site.windows, given.home.absolute() / "logs" / "demo.log"):
             _say(console, "Computed", f"window {computed.window} (run {computed.run_id[:8]})")
         comparison, summary = _compare(engine, site, reports, begun)
         write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
@@ -166,7 +164,7 @@ def _compare(
         seconds=round(time.monotonic() - begun, 1),
         calls=calls.height,
         calls_by_type=calls_by_type(calls),
-        windows=len(site.window_keys),
+        windows=len(site.windows),
     )
     return comparison, summary
 

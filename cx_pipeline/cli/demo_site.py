@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from cx_pipeline.core.errors import ConfigurationError
-from cx_pipeline.core.windows import windows_between
+from cx_pipeline.core.windows import Window, windows_between
 from cx_pipeline.settings import Settings
 from cx_pipeline.simulator import files
 from cx_pipeline.simulator.plan import REALISTIC, TrafficPlan
@@ -33,7 +33,7 @@ class DemoSite:
     true_legs: pl.DataFrame
     event_files: tuple[Path, ...]
     directory_file: Path
-    window_keys: tuple[str, ...]
+    windows: tuple[Window, ...]
 
 
 def demo_plan(calls: int, seed: int, now: datetime) -> TrafficPlan:
@@ -93,7 +93,7 @@ def build_site(plan: TrafficPlan, settings: Settings, folder: Path) -> DemoSite:
         true_legs=traffic.legs,
         event_files=tuple(event_files),
         directory_file=directory_file,
-        window_keys=tuple(window.key for window in windows),
+        windows=tuple(windows),
     )
 
 

@@ -14,9 +14,10 @@ from threading import Timer
 import cx_pipeline
 from cx_pipeline.adapters.processes.dagster_home import prepare_dagster_home
 from cx_pipeline.core.errors import ConfigurationError, PermanentError
+from cx_pipeline.core.windows import Window
 from cx_pipeline.settings import Settings
 
-MODULE = "cx_pipeline.orchestration.window_runs"
+MODULE = "cx_pipeline.orchestration.launch"
 START_TIMEOUT_S = 120
 WINDOW_TIMEOUT_S = 300
 _STOP_TIMEOUT_S = 15
@@ -30,30 +31,26 @@ class ComputedWindow:
     run_id: str
 
 
-def compute_windows(settings: Settings, keys: Sequence[str], log: Path) -> Iterator[ComputedWindow]:
-    """Compute the windows one after another, with exactly these settings; what Dagster prints goes to `log`.
+def compute_windows(settings: Settings, windows: Sequence[Window], log: Path) -> Iterator[ComputedWindow]:
+    """Compute adjoining windows one after another, with exactly these settings; what Dagster prints goes to `log`.
 
     Raises:
-        PermanentError: a run failed, or took too long; the log tells why.
+        PermanentError: a run failed, or took too long; the log tells more.
         ConfigurationError: the log cannot be written.
     """
     home = prepare_dagster_home(settings)
-    computed = []
-    with _process(keys, _environment(settings, home.environment), log) as process:
+    missing = [window.key for window in windows]
+    with _process(missing, _environment(settings, home.environment), log) as process:
         for line in process.stdout or ():
             run = json.loads(line)
             if not run["is_success"]:
-                raise PermanentError(
-                    f"the run {run['run_id']} of the window {run['window']} failed: see {log}"
-                )
-            computed.append(run["window"])
+                message = f"the run {run['run_id']} of the window {run['window']} failed: {run['error']} (see {log})"
+                raise PermanentError(message)
+            missing.remove(run["window"])
             yield ComputedWindow(run["window"], run["run_id"])
-        code = process.wait()
-    missing = [key for key in keys if key not in computed]
-    if code or missing:
-        raise PermanentError(
-            f"the windows {', '.join(missing)} were not computed (exit code {code}): see {log}"
-        )
+        process.wait()
+    if missing:
+        raise PermanentError(f"the windows {', '.join(missing)} were not computed: see {log}")
 
 
 def _environment(settings: Settings, dagster: Mapping[str, str]) -> dict[str, str]:
@@ -81,7 +78,7 @@ def _process(
         log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("wb") as printed:
             process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, *keys],
+                [sys.executable, "-m", MODULE, keys[0], keys[-1]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=printed,
