@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import numpy as np
 import polars as pl
+import psutil
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
@@ -61,10 +62,13 @@ def main() -> None:
         for file in write_files(Path(name), traffic(count)):
             print(f"{file.suffix[1:]}: {count:,} events, {file.stat().st_size / 1e6:,.0f} MB")
             for what in ("new", "double"):
+                before = np.array([time.process_time(), server_cpu(engine)])
                 report, seconds = timed(partial(Ingestion(engine, EMPTY_DIRECTORY).ingest, file))
+                ours, servers = (np.array([time.process_time(), server_cpu(engine)]) - before) / count * 1e6
                 assert report.error is None, report.error
                 assert (report.duplicates if what == "double" else report.stored) == count, report
-                print(f"  {what:7} {count / seconds:9,.0f} events/s ({seconds:.1f} s)")
+                cpu = f"processor time {ours:.1f} µs an event here, {servers:.1f} in the server"
+                print(f"  {what:7} {count / seconds:9,.0f} events/s ({seconds:.1f} s; {cpu})")
             empty(engine)
             alone = steps(file, engine)
             print(
@@ -127,6 +131,14 @@ def server(folder: Path) -> Iterator[Engine]:
         engine.dispose()
     finally:
         embedded.stop()
+
+
+def server_cpu(engine: Engine) -> float:
+    """Seconds of processor time that the server's processes have taken so far."""
+    with engine.connect() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    postmaster = psutil.Process(pid).parent()
+    return sum(sum(process.cpu_times()[:2]) for process in postmaster.children()) if postmaster else 0.0
 
 
 def timed(work: Callable[[], Result]) -> tuple[Result, float]:

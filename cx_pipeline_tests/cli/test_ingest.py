@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
+from cx_pipeline.adapters.intake.lines import read_blocks
 from cx_pipeline.cli.ingest import ingest
 from cx_pipeline.cli.main import main
 
@@ -151,9 +152,8 @@ def test_a_terminal_sees_a_bar_and_a_pipe_sees_lines(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("cx_pipeline.cli.ingest.ROWS_BETWEEN_LINES", 10)
     monkeypatch.setattr(
         "cx_pipeline.adapters.intake.files.read_blocks",
-        lambda stream: read_blocks_of(stream, 10),
+        lambda stream: read_blocks(stream, max_lines=10),
     )
-    # Longer than one reading of the file, so that there is an end to come.
     file = written("a.ndjson", *(GOOD % number for number in range(100)))
     plain = run(file)
     monkeypatch.setenv("FORCE_COLOR", "1")
@@ -161,12 +161,6 @@ def test_a_terminal_sees_a_bar_and_a_pipe_sees_lines(monkeypatch: pytest.MonkeyP
     assert "\x1b[" not in plain.stderr
     assert "\x1b[" in coloured.stderr
     assert "100 rows read" in coloured.stdout
-
-
-def read_blocks_of(stream: Any, lines: int) -> Any:
-    from cx_pipeline.adapters.intake.lines import read_blocks
-
-    return read_blocks(stream, max_lines=lines)
 
 
 KILLS = int(os.environ.get("CX_STRESS_KILLS", "3"))
