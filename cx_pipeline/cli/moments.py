@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A time in RFC 3339 with a zone, as a `datetime` in UTC."""
 
     name = "time"
