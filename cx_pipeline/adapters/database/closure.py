@@ -84,7 +84,12 @@ def add_links_of(snapshot: Snapshot, window: Window) -> None:
 
 
 def add_arrived(
-    snapshot: Snapshot, *, after: int, limit: int, max_silence: timedelta, settled_before: datetime | None = None
+    snapshot: Snapshot,
+    *,
+    after: int,
+    limit: int,
+    max_silence: timedelta,
+    settled_before: datetime | None = None,
 ) -> None:
     """Begin with the keys of the first `limit` events that arrived after a sequence number.
 

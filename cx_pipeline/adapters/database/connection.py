@@ -128,4 +128,5 @@ def _parsed(secret: SecretStr, variable: str) -> URL:
 
 def _text(url: URL) -> str:
     place, mark, query = url.render_as_string(hide_password=False).partition("?")
-    return place + mark + query.replace("+", "%20")  # libpq reads no form's + as a space
+    # SQLAlchemy leaves a blank in a password and writes one in the query as +; libpq reads neither.
+    return place.replace(" ", "%20") + mark + query.replace("+", "%20")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import LiteralString
 
 import psycopg
+import stamina
 from psycopg import sql
 
 from cx_pipeline.adapters.database.embedded_server import EmbeddedServer
@@ -27,8 +28,14 @@ def start_embedded(settings: Settings) -> Postmaster:
         ConfigurationError: its folder cannot be used.
         DatabaseUnavailableError: it did not start.
     """
-    postmaster = EmbeddedServer(embedded_folder(settings)).start()
-    ensure_databases(postmaster.url("postgres"), APPLICATION_DATABASE, DAGSTER_DATABASE)
+    server = EmbeddedServer(embedded_folder(settings))
+    # A server that is being killed is still there to see for a moment: who does not answer is looked for again.
+    for attempt in stamina.retry_context(
+        on=_NoAnswerError, attempts=8, timeout=60, wait_initial=0.1, wait_max=2
+    ):
+        with attempt:
+            postmaster = server.start()
+            ensure_databases(postmaster.url("postgres"), APPLICATION_DATABASE, DAGSTER_DATABASE)
     return postmaster
 
 
@@ -51,9 +58,12 @@ def ensure_databases(url: str, *names: str) -> None:
                 if name not in present:
                     _create_database(connection, name)
     except psycopg.OperationalError as error:
-        raise DatabaseUnavailableError(
-            f"the embedded PostgreSQL does not answer: {str(error).strip()}"
-        ) from None
+        reason = str(error).strip().splitlines()[0]
+        raise _NoAnswerError(f"the embedded PostgreSQL does not answer: {reason}") from None
+
+
+class _NoAnswerError(DatabaseUnavailableError):
+    """The server seemed to run, but did not answer."""
 
 
 def _create_database(connection: psycopg.Connection[tuple[object, ...]], name: str) -> None:

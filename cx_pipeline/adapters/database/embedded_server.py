@@ -26,7 +26,7 @@ from cx_pipeline.adapters.database.postmaster import (
     Postmaster,
     kill_left_over,
     read_postmaster,
-    remove_reused_pid,
+    remove_stale_locks,
 )
 from cx_pipeline.adapters.database.server_account import let_account_reach, let_account_run, server_account
 from cx_pipeline.adapters.database.server_files import (
@@ -119,8 +119,9 @@ class EmbeddedServer:
             self._initialise()
         self._check_version()
         kill_left_over(self.data)
-        remove_reused_pid(self.data)
-        self._write_configuration()
+        sockets = socket_folder(self.data)
+        remove_stale_locks(self.data, sockets)
+        self._write_configuration(sockets)
         shorten_log(self.log)
         command = ["pg_ctl", "-D", ".", "-w", "-t", str(START_TIMEOUT_S), "-l", self.log.name, "start"]
         if self._run(command, self.data) != 0 and read_postmaster(self.data) is None:
@@ -163,8 +164,8 @@ class EmbeddedServer:
             message = f"{self.data} was made by PostgreSQL {version}, this is {MAJOR_VERSION}: dump it there, and move the folder away"
             raise ConfigurationError(message)
 
-    def _write_configuration(self) -> None:
-        values = {**self._tuning, "unix_socket_directories": socket_folder(self.data)}
+    def _write_configuration(self, sockets: str) -> None:
+        values = {**self._tuning, "unix_socket_directories": sockets, "port": "5432"}
         temporary = self.data / "cx.conf.new"
         temporary.write_text("".join(f"{name} = {quoted(value)}\n" for name, value in values.items()))
         account_owns(temporary)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import psutil
 
 PID_FILE = "postmaster.pid"
+SOCKET_NAME = ".s.PGSQL.5432"
 _LINES_OF_A_READY_SERVER = 8
 
 
@@ -34,7 +35,7 @@ class Postmaster:
 
 def read_postmaster(data: Path) -> Postmaster | None:
     """The server that runs on the data folder; None where there is none, whatever a stale pid file says."""
-    lines = _pid_lines(data)
+    lines = _lines(data / PID_FILE)
     if not lines or not lines[0].isdigit() or not _is_server_of(int(lines[0]), data):
         return None
     lines += [""] * (_LINES_OF_A_READY_SERVER - len(lines))
@@ -42,17 +43,24 @@ def read_postmaster(data: Path) -> Postmaster | None:
     return Postmaster(int(lines[0]), lines[4], port, is_ready=lines[7] == "ready")
 
 
-def remove_reused_pid(data: Path) -> None:
-    """Remove a pid file whose process is another program's by now: PostgreSQL would take it for a server.
+def remove_stale_locks(data: Path, socket_folder: str) -> None:
+    """Remove lock files of a dead server that PostgreSQL would not see through.
 
-    Call this only while no other process can start a server on the folder. Where the process is gone, the file
-    is left alone: PostgreSQL sees to that itself.
+    It looks only whether a process has the number in the file: that may be another program's by now, or the dead
+    server itself, which nobody has buried yet (a container's first process often does not). Call this only while no
+    other process can start a server on the folder.
     """
-    lines = _pid_lines(data)
+    for lock in (data / PID_FILE, Path(socket_folder) / f"{SOCKET_NAME}.lock"):
+        lines = _lines(lock)
+        if lines is not None and _is_misleading(lines, data):
+            lock.unlink(missing_ok=True)
+
+
+def _is_misleading(lines: list[str], data: Path) -> bool:
     if not lines or not lines[0].isdigit():
-        (data / PID_FILE).unlink(missing_ok=True)  # cut short by a crash: PostgreSQL would refuse it
-    elif psutil.pid_exists(int(lines[0])) and not _is_server_of(int(lines[0]), data):
-        (data / PID_FILE).unlink(missing_ok=True)
+        return True  # cut short by a crash
+    pid = int(lines[0])
+    return psutil.pid_exists(pid) and not _is_server_of(pid, data)
 
 
 def kill_left_over(data: Path) -> None:
@@ -66,11 +74,11 @@ def kill_left_over(data: Path) -> None:
     psutil.wait_procs(left_over, timeout=10)
 
 
-def _pid_lines(data: Path) -> list[str]:
+def _lines(lock: Path) -> list[str] | None:
     try:
-        return [line.strip() for line in (data / PID_FILE).read_text().splitlines()]
-    except FileNotFoundError:
-        return []
+        return [line.strip() for line in lock.read_text().splitlines()]
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _is_server_of(pid: int, data: Path) -> bool:

@@ -7,6 +7,7 @@ import stat
 import tempfile
 from pathlib import Path
 
+from cx_pipeline.adapters.database.postmaster import SOCKET_NAME
 from cx_pipeline.adapters.database.server_account import let_account_reach, server_account
 from cx_pipeline.core.errors import ConfigurationError
 
@@ -14,7 +15,7 @@ LONGEST_SOCKET_PATH_BYTES = 103
 """macOS allows 103, Linux 107."""
 LONGEST_LOG_BYTES = 10_000_000
 
-_SOCKET_NAME = ".s.PGSQL.5432"
+_LOG_PREFIX = re.compile(r"^.*? \[\d+\] [A-Z]+: ")
 _PLAIN_PATH = re.compile(r"[\w./+@%:=-]+", re.ASCII)
 """Paths that need no quoting in PostgreSQL's list of socket folders."""
 
@@ -50,7 +51,7 @@ def socket_folder(data: Path) -> str:
 
 
 def _takes_a_socket(folder: Path) -> bool:
-    path = str(folder / _SOCKET_NAME)
+    path = str(folder / SOCKET_NAME)
     return len(os.fsencode(path)) <= LONGEST_SOCKET_PATH_BYTES and _PLAIN_PATH.fullmatch(path) is not None
 
 
@@ -79,10 +80,10 @@ def shorten_log(log: Path) -> None:
 
 
 def last_complaint(log: Path) -> str:
-    """The last line of a log that says why: one line, for an error message."""
+    """What a log ends with: one line, for an error message."""
     try:
         lines = log.read_text(errors="replace").splitlines()
     except OSError:
         return "it left no log"
-    grave = [line for line in lines if re.search(r"\b(FATAL|PANIC|error|could not)\b", line)]
-    return (grave or lines or ["it said nothing"])[-1].strip()
+    said = [_LOG_PREFIX.sub("", line).strip() for line in lines if line.strip()]
+    return "; ".join(said[-2:]) or "it said nothing"
