@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -28,7 +28,7 @@ from cx_pipeline.core.errors import ConfigurationError, CxError, DatabaseUnavail
 from cx_pipeline.settings import Settings, load_settings
 
 READY_TIMEOUT_S = 180.0
-_STEP_S = 0.5
+_STEP_S = 0.2
 _REQUEST_TIMEOUT_S = 10.0
 _PREPARE_TIMEOUT_S = 300
 _STATUS = """
@@ -39,6 +39,10 @@ _STATUS = """
   instance { daemonHealth { allDaemonStatuses { required healthy } } }
 }
 """
+
+
+_UNREACHABLE = "DagsterUserCodeUnreachableError"
+"""The web UI asked before the code server answered; it asks again."""
 
 
 class NotReadyError(CxError):
@@ -76,9 +80,13 @@ def up(host: str, port: int, once_ready: str | None) -> None:
         with Supervisor({**home.environment, "CX_PUBLIC_URL": _public_url(settings, url)}) as supervisor:
             click.echo("Starting web UI and daemon")
             _guard_database(settings, supervisor)
-            for program in _programs(home, logs, host, port):
+            code_server, *others = _programs(home, logs, host, port)
+            supervisor.start(code_server)
+            _wait_until(lambda: _listens(home.socket), supervisor, logs)
+            for program in others:
                 supervisor.start(program)
-            _wait_until_ready(url, supervisor, logs)
+            with httpx.Client(base_url=url, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
+                _wait_until(lambda: _is_ready(client), supervisor, logs)
             click.echo(f"Ready: {url}   (logs: {logs})")
             if once_ready is not None:
                 sys.exit(_exit_code_of(once_ready, url))
@@ -129,17 +137,20 @@ def _prepare_storage(home: DagsterHome) -> None:
         raise NotReadyError(f"Dagster's storage could not be made ready: {last}")
 
 
-def _wait_until_ready(url: str, supervisor: Supervisor, logs: Path) -> None:
+def _wait_until(condition: Callable[[], bool], supervisor: Supervisor, logs: Path) -> None:
     deadline = time.monotonic() + READY_TIMEOUT_S
-    with httpx.Client(base_url=url, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
-        while not _is_ready(client):
-            fallen = supervisor.revive()
-            if fallen or time.monotonic() > deadline:
-                what = (
-                    f"{' and '.join(fallen)} ended" if fallen else f"not ready after {READY_TIMEOUT_S:.0f} s"
-                )
-                raise NotReadyError(f"{what}: see {logs}")
-            time.sleep(_STEP_S)
+    while not condition():
+        fallen = supervisor.revive()
+        if fallen or time.monotonic() > deadline:
+            what = f"the {fallen[0]} ended" if fallen else f"not ready after {READY_TIMEOUT_S:.0f} s"
+            raise NotReadyError(f"{what}: see the logs in {logs}")
+        time.sleep(_STEP_S)
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody accepts connections at a socket; what a killed server left behind accepts none."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _is_ready(client: httpx.Client) -> bool:
@@ -153,7 +164,7 @@ def _is_ready(client: httpx.Client) -> bool:
     data = answer.json()["data"]
     for entry in data["workspaceOrError"].get("locationEntries", []):
         loaded = entry["locationOrLoadError"] or {}
-        if loaded.get("__typename") == "PythonError":
+        if loaded.get("__typename") == "PythonError" and _UNREACHABLE not in loaded["message"]:
             raise NotReadyError(f"the definitions cannot be loaded: {loaded['message'].strip()}")
         if loaded.get("__typename") == "RepositoryLocation":
             daemons = data["instance"]["daemonHealth"]["allDaemonStatuses"]

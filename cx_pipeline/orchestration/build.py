@@ -48,7 +48,14 @@ def _assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[dg.
         ]
 
 
-def _backfill_policy(settings: Settings) -> dg.BackfillPolicy:
-    if settings.backfill_windows_per_run:
-        return dg.BackfillPolicy.multi_run(settings.backfill_windows_per_run)
-    return dg.BackfillPolicy.single_run()
+def _backfill_policy(settings: Settings) -> dg.BackfillPolicy | None:
+    """How many windows a run of a backfill computes.
+
+    Null for one a run: a policy of one would tag the runs as ranges, and the queue would not keep them apart from the
+    other runs of their window.
+    """
+    if settings.backfill_windows_per_run == 1:
+        return None
+    if settings.backfill_windows_per_run == 0:
+        return dg.BackfillPolicy.single_run()
+    return dg.BackfillPolicy.multi_run(settings.backfill_windows_per_run)

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -38,19 +37,15 @@ class Deployment:
 
     def store(self, *events: dict[str, object]) -> int:
         """Put events into the store; the newest arrival sequence after that."""
-        frame = with_event_columns(pl.DataFrame(list(events)).lazy()).collect()
-        prepared = prepare(frame, EMPTY_DIRECTORY)
-        assert prepared.rejected.is_empty()
-        EventIntake(self.engine).insert(prepared.usable)
-        return int(self.value("SELECT max(arrival_sequence) FROM jtapi_event"))
+        store_events(self.engine, *events)
+        return int(str(self.value("SELECT max(arrival_sequence) FROM jtapi_event")))
 
     def value(self, query: str, **values: object) -> object:
         with self.engine.connect() as connection:
             return connection.execute(text(query), values).scalar()
 
     def rows(self, query: str, **values: object) -> list[tuple[object, ...]]:
-        with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(text(query), values)]
+        return rows_of(self.engine, query, **values)
 
     def run(self, key: str, *, ok: bool = True, job: str = WINDOW_JOB) -> dg.ExecuteInProcessResult:
         """Compute a window by the job, as a tick of the schedule would."""
@@ -111,5 +106,15 @@ def event(key: str, name: str, at: datetime, extension: str | None = None) -> di
     }
 
 
-def home_of(path: Path) -> Path:
-    return path / "home"
+def store_events(engine: Engine, *events: dict[str, object]) -> None:
+    """Put events into the store, as the intake does."""
+    frame = with_event_columns(pl.DataFrame(list(events)).lazy()).collect()
+    prepared = prepare(frame, EMPTY_DIRECTORY)
+    assert prepared.rejected.is_empty()
+    EventIntake(engine).insert(prepared.usable)
+
+
+def rows_of(engine: Engine, query: str, **values: object) -> list[tuple[object, ...]]:
+    """The rows of a query."""
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(text(query), values)]

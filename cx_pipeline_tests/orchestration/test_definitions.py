@@ -81,9 +81,11 @@ def test_a_backfill_has_a_run_for_each_window_or_one_in_all_as_set():
     def policy(windows):
         definitions = build_definitions(Settings(_env_file=None, backfill_windows_per_run=windows))
         node = definitions.resolve_asset_graph().get(dg.AssetKey("call_legs"))
-        return node.backfill_policy.max_partitions_per_run
+        return node.backfill_policy
 
-    assert (policy(1), policy(24), policy(0)) == (1, 24, None)
+    assert policy(1) is None  # Dagster's own way, whose runs bear the window's tag
+    assert policy(24) == dg.BackfillPolicy.multi_run(24)
+    assert policy(0) == dg.BackfillPolicy.single_run()
 
 
 def test_windows_of_other_lengths_are_partitions_too():

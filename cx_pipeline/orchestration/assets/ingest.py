@@ -44,7 +44,7 @@ def raw_jtapi_events(
 
 
 def ingest_assets(
-    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy
+    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy | None
 ) -> list[dg.AssetsDefinition]:
     """The assets of this group."""
     return [

@@ -101,7 +101,7 @@ def _write_tables(
 
 
 def leg_assets(
-    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy
+    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy | None
 ) -> list[dg.AssetsDefinition]:
     """The assets of this group: one step, as all three come from one pass over the events."""
     specs = [
