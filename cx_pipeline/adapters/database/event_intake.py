@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import polars as pl
 import stamina
@@ -11,10 +11,11 @@ from sqlalchemy import (
     Computed,
     Connection,
     Engine,
-    bindparam,
+    column,
     func,
     literal_column,
     select,
+    table,
     text,
     update,
 )
@@ -22,7 +23,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.locks import INTAKE_LOCK
-from cx_pipeline.adapters.database.partitions import ensure_partitions
+from cx_pipeline.adapters.database.partitions import ensure_partitions, partition_name
 from cx_pipeline.adapters.database.staging import stage, staging_table
 from cx_pipeline.adapters.database.tables import arrival, jtapi_event
 from cx_pipeline.core.errors import DatabaseUnavailableError
@@ -53,19 +54,10 @@ _INSERT = (
     .on_conflict_do_nothing()
     .execution_options(preserve_rowcount=True)
 )
-# A temporary table has no statistics: left alone, the planner might read whole partitions.
-_BY_INDEX = (text("SET LOCAL enable_hashjoin = off"), text("SET LOCAL enable_mergejoin = off"))
-_KEEP_FIRST_RECEIVED = (
-    update(jtapi_event)
-    .values(received_at=_STAGED.c.received_at, arrival_sequence=arrival.next_value())
-    .where(
-        jtapi_event.c.event_id == _STAGED.c.event_id,
-        jtapi_event.c.event_time == _STAGED.c.event_time,
-        _STAGED.c.received_at < jtapi_event.c.received_at,
-        # The day as a literal: so the planner opens and locks its partition only, of years of them.
-        jtapi_event.c.event_time >= bindparam("day", literal_execute=True),
-        jtapi_event.c.event_time < bindparam("next_day", literal_execute=True),
-    )
+# Each event is looked up by its id, whatever the planner thinks of tables that it has no statistics of: a new
+# partition, a temporary table. Left alone it went by the time, and compared all events of an instant with each other.
+_BY_ID = tuple(
+    text(f"SET LOCAL enable_{method} = off") for method in ("hashjoin", "mergejoin", "material", "seqscan")
 )
 
 
@@ -150,11 +142,16 @@ def _insert_staged(connection: Connection) -> int:
 
 
 def _keep_first_received(connection: Connection, days: list[date]) -> None:
-    for setting in _BY_INDEX:
+    for setting in _BY_ID:
         connection.execute(setting)
     for day in days:
-        start = datetime(day.year, day.month, day.day, tzinfo=UTC)
-        connection.execute(_KEEP_FIRST_RECEIVED, {"day": start, "next_day": start + timedelta(days=1)})
+        # The partition by its name (the insert holds it): of years of them, the parent would lock all.
+        stored = table(partition_name(day), *map(column, ("event_id", "received_at", "arrival_sequence")))
+        connection.execute(
+            update(stored)
+            .values(received_at=_STAGED.c.received_at, arrival_sequence=arrival.next_value())
+            .where(stored.c.event_id == _STAGED.c.event_id, _STAGED.c.received_at < stored.c.received_at)
+        )
 
 
 def _days(events: pl.DataFrame) -> list[date]:

@@ -162,6 +162,26 @@ def test_an_event_whose_arrival_moves_back_is_seen_as_new(engine: Engine) -> Non
     assert rows[1][2] == NOON + timedelta(seconds=1)
 
 
+def test_many_events_of_one_instant_are_found_again_by_their_ids(engine: Engine) -> None:
+    """By the time's index, each of them would be compared with all others: two minutes for 48,000."""
+    plans: list[str] = []
+
+    def before(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if statement.startswith("UPDATE jtapi_event"):
+            with connection.connection.driver_connection.cursor() as other:
+                plans.append("\n".join(row[0] for row in other.execute(f"EXPLAIN {statement}", parameters)))
+
+    events = usable(*({"extension": str(number)} for number in range(5000)))
+    intake = EventIntake(engine)
+    intake.insert(events)
+    event.listen(engine, "before_cursor_execute", before)
+    intake.insert(events)
+
+    (plan,) = plans
+    assert "jtapi_event_20240115_pkey" in plan
+    assert "_event_time_idx" not in plan
+
+
 def test_of_repeated_events_the_first_received_is_kept_in_its_place() -> None:
     events = usable(later(5), {"extension": "1006"}, later(2), later(2), later(7))
     kept = first_received(events)
