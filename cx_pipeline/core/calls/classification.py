@@ -173,12 +173,12 @@ def unanswered_roles(legs: pl.DataFrame, holds: pl.DataFrame, of: CallFacts) -> 
     rang = legs.filter(~pl.col("is_answered") & ~pl.col("is_originator")).select(
         "leg", "call", "extension", "opened"
     )
+    if rang.is_empty():
+        return pl.DataFrame(schema={"leg": pl.UInt32, "role": pl.String})
     others = legs.filter("is_answered").select(
         "call", a="leg", a_extension="extension", a_start="start", a_end="end"
     )
     pairs = rang.join(others, on="call").filter(pl.col("a_start") <= pl.col("opened"))
-    if pairs.is_empty():
-        return pl.DataFrame(schema={"leg": pl.UInt32, "role": pl.String})
     held = pairs.join(holds.rename({"leg": "a"}), on="a").filter(
         (pl.col("hold_start") <= pl.col("opened")) & (pl.col("opened") < pl.col("hold_end"))
     )

@@ -329,6 +329,15 @@ def test_a_consult_that_nobody_answered_is_an_unanswered_leg_in_its_role() -> No
     """)
 
 
+def test_a_consult_of_which_only_the_ring_was_seen_is_an_unanswered_leg_in_its_role() -> None:
+    correlated("""
+        time     | event   | key   | ext  | previous
+        10:01:00 | CONSULT | 1_200 | 1005 | 1_100
+        10:01:03 | RINGING | 1_200 | 1006 |
+        10:01:20 | DROPPED | 1_200 | 1006 |
+    """).has_legs("ext | type | starts_as\n1006 | RONA | CONSULT")
+
+
 def test_a_blind_transfer_that_nobody_answered_is_an_unanswered_leg_in_its_role() -> None:
     correlated(f"""
         {TALKS}
