@@ -5,6 +5,7 @@
     │   ├── ConfigurationError  a setting, a file of ours or a command line is wrong
     │   ├── InputError          what came in cannot be used at all (a file, not a row of it)
     │   ├── SchemaError         a frame has not the columns or types that its schema declares
+    │   ├── EventsDroppedError  retention dropped the events that a computation needs
     │   └── StaleWriterError    a newer computation of the same thing was already written
     └── TransientError          trying again may help
         ├── DatabaseUnavailableError
@@ -41,6 +42,10 @@ class InputError(PermanentError):
 
 class SchemaError(PermanentError):
     """A frame has not the columns or types that its schema declares."""
+
+
+class EventsDroppedError(PermanentError):
+    """Retention dropped the events that a computation needs."""
 
 
 class StaleWriterError(PermanentError):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import polars as pl
 
 from cx_pipeline.adapters.database import closure
+from cx_pipeline.adapters.database.retention import retention_of
 from cx_pipeline.adapters.database.snapshot import Snapshot
 from cx_pipeline.core.windows import Window
 
@@ -40,6 +41,7 @@ class LateArrivals:
     `high_water` is the newest arrival looked at: go on from there. Where nothing arrived it is the number asked for.
     `windows` has, for each window, the newest arrival that concerns it: a computation must have seen that.
     `computed` has the mark of the newest computation of those windows that were computed at all.
+    Windows whose events retention dropped are left out: they cannot be computed again.
     """
 
     high_water: int
@@ -84,9 +86,10 @@ def late_arrivals(
     With `settled_before`, calls are looked at only if the fact can change a window that ended before it.
     """
     arrived = arrived_facts(snapshot, after, limit, length)
-    own = {window: max(fact.newest for fact in facts) for window, facts in arrived.windows.items()}
-    if not own:
+    if not arrived.windows:
         return LateArrivals(after)
+    spares = retention_of(snapshot, max_silence).spares
+    own = {w: max(fact.newest for fact in facts) for w, facts in arrived.windows.items() if spares(w)}
     closure.begin(snapshot)
     closure.add_arrived(
         snapshot, after=after, limit=limit, max_silence=max_silence, settled_before=settled_before
@@ -95,7 +98,11 @@ def late_arrivals(
         return LateArrivals(arrived.high_water, own)
     closure.close(snapshot, max_silence=max_silence)
     touched, computed = _windows_of(_touched(snapshot, length), length)
-    marks = {window: max(own.get(window, -1), touched.get(window, -1)) for window in own | touched}
+    marks = {
+        window: max(own.get(window, -1), touched.get(window, -1))
+        for window in own | touched
+        if spares(window)
+    }
     return LateArrivals(arrived.high_water, marks, computed)
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 
 from cx_pipeline.adapters.database import closure
 from cx_pipeline.adapters.database.arrivals import Arrivals, LateArrivals, arrived_facts, late_arrivals
+from cx_pipeline.adapters.database.retention import retention_of
 from cx_pipeline.adapters.database.snapshot import Snapshot, open_snapshot
 from cx_pipeline.core.events.schema import STORED_EVENT_SCHEMA
 from cx_pipeline.core.windows import Window
@@ -65,8 +66,10 @@ class EventStore:
 
         Raises:
             DatabaseUnavailableError: the database does not answer, or not in time.
+            EventsDroppedError: retention dropped events that the window's calls may need.
         """
         with open_snapshot(self._engine) as snapshot:
+            retention_of(snapshot, max_silence).require(window)
             high_water = _high_water(snapshot)
             closure.begin(snapshot)
             closure.add_keys_with_facts_in(snapshot, window, max_silence)

@@ -20,6 +20,12 @@ _LEFT_BEHIND = text(
     "AND relnamespace = current_schema()::regnamespace AND relname ~ :pattern"
 )
 
+_RECORD = text(
+    "INSERT INTO event_retention AS kept (dropped_before) VALUES (:moment) ON CONFLICT (is_the_only_row) "
+    "DO UPDATE SET dropped_before = greatest(kept.dropped_before, excluded.dropped_before)"
+)
+"""Written before anything goes: a window whose events may be gone is not computed again."""
+
 
 def partition_name(day: date) -> str:
     """The table that holds a UTC day's events."""
@@ -93,9 +99,12 @@ def _make(connection: Connection, day: date) -> None:
 
 def _drop_before(connection: Connection, day: date) -> list[date]:
     gone = []
-    for name, is_half_detached in _attached(connection):
-        if _day_of(name) >= day:
-            continue
+    old = [
+        (name, is_half_detached) for name, is_half_detached in _attached(connection) if _day_of(name) < day
+    ]
+    if old:
+        connection.execute(_RECORD, {"moment": datetime(day.year, day.month, day.day, tzinfo=UTC)})
+    for name, is_half_detached in old:
         how = "FINALIZE" if is_half_detached else "CONCURRENTLY"
         connection.execute(text(f"ALTER TABLE {PARENT} DETACH PARTITION {name} {how}"))
     for name in list(connection.execute(_LEFT_BEHIND, {"pattern": f"^{_NAME.pattern}$"}).scalars()):

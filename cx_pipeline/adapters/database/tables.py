@@ -9,6 +9,7 @@ import polars as pl
 from sqlalchemy import (
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     DateTime,
     Identity,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.types import TypeEngine
@@ -103,6 +105,20 @@ Index(
     jtapi_event.c.event_time,
     postgresql_where=jtapi_event.c.link_id.is_not(None),
 )
+
+event_retention = Table(
+    "event_retention",
+    metadata,
+    Column(
+        "is_the_only_row",
+        Boolean,
+        CheckConstraint("is_the_only_row"),
+        primary_key=True,
+        server_default=true(),
+    ),
+    _moment("dropped_before"),
+)
+"""Up to when events were dropped, if ever: what was computed of them must not be computed again without them."""
 
 quarantined_input = Table(
     "quarantined_input",

@@ -49,7 +49,7 @@ def store(engine: Engine, *facts: Mapping[str, Any]) -> int:
         ensure_partitions(connection, {each["event_time"].date() for each in facts})
         with connection.begin():
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": INTAKE_LOCK})
-            return max(connection.execute(_INSERT, dict(each)).scalar_one() for each in facts)
+            return max(int(connection.execute(_INSERT, dict(each)).scalar_one()) for each in facts)
 
 
 def call_id(number: int) -> str:

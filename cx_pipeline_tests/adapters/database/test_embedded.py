@@ -67,7 +67,7 @@ def answers(settings: Settings) -> bool:
     engine = open_engine(settings)
     try:
         with engine.connect() as connection:
-            return connection.execute(text("SELECT 1")).scalar_one() == 1
+            return bool(connection.execute(text("SELECT 1")).scalar_one() == 1)
     finally:
         engine.dispose()
 

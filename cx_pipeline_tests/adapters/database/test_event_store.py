@@ -11,7 +11,7 @@ from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.adapters.database.event_store import EventStore, RawWindow
 from cx_pipeline.adapters.database.leg_store import LegStore
 from cx_pipeline.adapters.database.partitions import drop_partitions_before
-from cx_pipeline.core.errors import DatabaseUnavailableError
+from cx_pipeline.core.errors import DatabaseUnavailableError, EventsDroppedError
 from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
 from cx_pipeline.core.windows import Window
 from cx_pipeline_tests.adapters.database.stored import (
@@ -154,6 +154,27 @@ def test_high_water_does_not_go_back_when_the_newest_arrival_is_dropped(engine: 
     computed(engine, TEN, mark=newest)
     drop_partitions_before(engine, at("00:00", 16).date())
     assert read(engine, hour("10:00", 16)).high_water == newest
+
+
+def test_a_window_whose_events_were_dropped_is_not_computed_again(engine: Engine) -> None:
+    """Without its events it would be empty, and its legs would be deleted."""
+    store(engine, *(fact("1_1", at("10:30", day)) for day in (15, 16)))
+    drop_partitions_before(engine, at("00:00", 16).date())
+    late = store(
+        engine, fact("1_2", at("10:40", 15)), fact("1_3", at("02:00", 16)), fact("1_1", at("10:40", 16))
+    )
+    for window in (TEN, hour("02:00", 16)):
+        with pytest.raises(EventsDroppedError, match=rf"{window.key}.*before 2024-01-16"):
+            read(engine, window)
+    assert facts(read(engine, hour("10:00", 16))) == ["1_1@10:30*", "1_1@10:40*"]
+    touched = EventStore(engine).windows_touched(0, 100, length=TEN.length, max_silence=SILENCE)
+    assert (touched.high_water, list(touched.windows)) == (late, [hour("10:00", 16)])
+
+
+def test_retention_that_found_nothing_to_drop_refuses_nothing(engine: Engine) -> None:
+    store(engine, fact("1_1", at("10:30")))
+    drop_partitions_before(engine, at("00:00", 15).date())
+    assert facts(read(engine)) == ["1_1@10:30*"]
 
 
 def test_the_open_window_has_calls_that_earlier_windows_left_open(engine: Engine) -> None:

@@ -69,6 +69,12 @@ EVENTS = (
     "CREATE INDEX jtapi_event_by_link ON jtapi_event (link_id, event_time) WHERE link_id IS NOT NULL",
     "CREATE INDEX jtapi_event_by_arrival ON jtapi_event (arrival_sequence)",
     """
+    CREATE TABLE event_retention (
+        is_the_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_the_only_row),
+        dropped_before timestamptz NOT NULL
+    )
+    """,
+    """
     CREATE TABLE quarantined_input (
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         file_name text NOT NULL,
@@ -219,7 +225,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop everything, data included."""
     tables = (
-        "jtapi_event quarantined_input call call_leg quarantined_event window_computation open_call_key "
+        "jtapi_event event_retention quarantined_input call call_leg quarantined_event window_computation open_call_key "
         "directory_agent directory_service_number directory_range directory_domain directory_cluster"
     )
     for table in tables.split():
