@@ -83,7 +83,7 @@ def _write_whole(frame: pl.DataFrame, path: Path) -> None:
     part = _temporary(path)
     try:
         if path.suffix.lower() == ".parquet":
-            frame.write_parquet(part, compression="zstd")
+            frame.write_parquet(part, compression="zstd", compression_level=1)
         else:
             text = frame.select(
                 times_as_text(pl.col(name), dtype).alias(name) for name, dtype in frame.schema.items()

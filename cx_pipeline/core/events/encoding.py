@@ -104,31 +104,39 @@ def rank_call_keys(texts: pl.Series) -> tuple[Codes, pl.DataFrame]:
     text = pl.col("text").str.strip_chars()
     parts = (
         pl.DataFrame({"text": texts.cast(pl.String)})
-        .with_row_index("sight")
-        .select("sight", parts=call_key_parts(text), text=text.replace("", None))
+        .select(parts=call_key_parts(text), text=text.replace("", None))
         .select(
-            "sight",
-            pl.col("parts").struct.field("node"),
-            pl.col("parts").struct.field("gcid"),
-            verbatim=pl.when(pl.col("parts").struct.field("gcid").is_null()).then("text"),
+            # Node and gcid in one number sort and compare as the pair does, at half the cost.
+            pair=_pair(pl.col("parts").struct.field("node"), pl.col("parts").struct.field("gcid")),
+            text="text",
         )
-        .sort("node", "gcid", "verbatim", nulls_last=True)
+        .with_columns(verbatim=pl.when(pl.col("pair").is_null()).then("text"))
     )
-    changed = pl.any_horizontal(
-        pl.col("node", "gcid", "verbatim").ne_missing(pl.col("node", "gcid", "verbatim").shift())
+    keys = parts.select("pair", "verbatim").filter(pl.any_horizontal(pl.all().is_not_null())).unique()
+    keys = keys.sort("pair", "verbatim", nulls_last=True)
+    others = keys["verbatim"].count()
+    numbers_of_pairs = (
+        parts["pair"].rank("dense") if len(keys) > others else pl.repeat(None, len(parts), eager=True)
     )
-    changed = changed | (pl.int_range(pl.len()) == 0)
-    is_none = pl.col("gcid").is_null() & pl.col("verbatim").is_null()
-    ranked = parts.with_columns(
-        number=pl.when(is_none).then(NONE).otherwise(changed.cum_sum()).cast(pl.UInt32)
+    numbers_of_texts = parts["verbatim"].rank("dense") + (len(keys) - others)
+    number = parts.select(
+        pl.coalesce(numbers_of_pairs.rename("n"), numbers_of_texts.rename("m"), pl.lit(NONE)).cast(pl.UInt32)
     )
-    table = np.zeros(len(texts) + 1, dtype=np.uint32)
-    table[ranked["sight"].to_numpy()] = ranked["number"].to_numpy()
-    keys = ranked.filter(pl.col("number") != NONE).unique("number", keep="first", maintain_order=True)
-    none = pl.DataFrame(
-        {"node": [None], "gcid": [None], "verbatim": [None]}, schema=keys.drop("sight", "number").schema
+    table = (
+        np.append(number.to_series().to_numpy(), np.uint32(NONE))
+        if len(parts)
+        else np.zeros(1, dtype=np.uint32)
     )
-    return table, pl.concat([none, keys.select("node", "gcid", "verbatim")])
+    node, gcid = (pl.col("pair") // _GCIDS).cast(pl.UInt32), (pl.col("pair") % _GCIDS).cast(pl.UInt32)
+    none = pl.DataFrame({"pair": [None], "verbatim": [None]}, schema=keys.schema)
+    return table, pl.concat([none, keys]).select(node=node, gcid=gcid, verbatim="verbatim")
+
+
+_GCIDS = 1 << 32
+
+
+def _pair(node: pl.Expr, gcid: pl.Expr) -> pl.Expr:
+    return node.cast(pl.UInt64) * _GCIDS + gcid
 
 
 def call_key_texts(keys: pl.DataFrame) -> pl.Series:
