@@ -101,17 +101,7 @@ def rank_call_keys(texts: pl.Series) -> tuple[Codes, pl.DataFrame]:
         The number for each element of `texts` (from 1, and a last element 0 for none), and the keys by number: a
         frame with `node`, `gcid` and `verbatim`, whose row 0 is none.
     """
-    text = pl.col("text").str.strip_chars()
-    parts = (
-        pl.DataFrame({"text": texts.cast(pl.String)})
-        .select(parts=call_key_parts(text), text=text.replace("", None))
-        .select(
-            # Node and gcid in one number sort and compare as the pair does, at half the cost.
-            pair=_pair(pl.col("parts").struct.field("node"), pl.col("parts").struct.field("gcid")),
-            text="text",
-        )
-        .with_columns(verbatim=pl.when(pl.col("pair").is_null()).then("text"))
-    )
+    parts = _pairs(texts.cast(pl.String).str.strip_chars().rename("text"))
     keys = parts.select("pair", "verbatim").filter(pl.any_horizontal(pl.all().is_not_null())).unique()
     keys = keys.sort("pair", "verbatim", nulls_last=True)
     others = keys["verbatim"].count()
@@ -133,6 +123,22 @@ def rank_call_keys(texts: pl.Series) -> tuple[Codes, pl.DataFrame]:
 
 
 _GCIDS = 1 << 32
+
+
+def _pairs(texts: pl.Series) -> pl.DataFrame:
+    """For each call id `pair`, node and gcid in one number that sorts and compares as the two do; else `verbatim`."""
+    # Nearly all are written `node_gcid`: only the rest is tried in every form.
+    usual = texts.to_frame().select(fields=pl.col("text").str.splitn("_", 2)).unnest("fields")
+    usual = usual.select(pl.all().cast(pl.UInt32, strict=False))
+    pair = usual.select(_pair(pl.col("field_0"), pl.col("field_1"))).to_series()
+    if pair.null_count():
+        parts = pl.when(pair.is_null()).then(call_key_parts(pl.when(pair.is_null()).then(pl.col("text"))))
+        fields = texts.to_frame().select(parts=parts).unnest("parts")
+        pair = pl.select(
+            pl.coalesce(pair, fields.select(_pair(pl.col("node"), pl.col("gcid"))).to_series())
+        ).to_series()
+    blank_is_none = pl.col("text").replace("", None)
+    return texts.to_frame().select(pair=pair, verbatim=pl.when(pair.is_null()).then(blank_is_none))
 
 
 def _pair(node: pl.Expr, gcid: pl.Expr) -> pl.Expr:
