@@ -40,14 +40,15 @@ def prepare(events: pl.DataFrame, directory: Directory) -> Prepared:
     """
     passengers = ["row_number"] if "row_number" in events.columns else []
     given = with_event_columns(events.lazy()).select(*EVENT_SCHEMA, *passengers)
-    judged = given.with_columns(reason=rejection(call_key(pl.col("global_call_id")))).collect()
-    rejected = judged.filter(pl.col("reason").is_not_null())
+    keyed = given.with_columns(
+        call_key=_call_key_once("global_call_id"), previous_call_key=_call_key_once("previous_global_call_id")
+    )
+    judged = keyed.with_columns(reason=rejection(pl.col("call_key"))).collect()
+    rejected = judged.filter(pl.col("reason").is_not_null()).drop("call_key", "previous_call_key")
     usable = (
         judged.lazy()
         .filter(pl.col("reason").is_null())
         .with_columns(
-            call_key=call_key(pl.col("global_call_id")),
-            previous_call_key=call_key(pl.col("previous_global_call_id")),
             event_name=event_name(),
             listener_id=pl.col("listener_id").fill_null(NO_LISTENER),
             received_at=pl.coalesce("received_at", "event_time"),
@@ -58,6 +59,17 @@ def prepare(events: pl.DataFrame, directory: Directory) -> Prepared:
     )
     ordered = ["call_key", "previous_call_key", *EVENT_SCHEMA, *passengers]
     return Prepared(with_tenants(usable, directory).select(ordered), rejected)
+
+
+def _call_key_once(column: str) -> pl.Expr:
+    """The call keys of a column, each different id looked at once: a call has a dozen events."""
+
+    def _keys(ids: pl.Series) -> pl.Series:
+        different = ids.unique().drop_nulls()
+        keys = different.to_frame("id").select(call_key(pl.col("id"))).to_series()
+        return ids.replace_strict(different, keys, default=None, return_dtype=pl.String)
+
+    return pl.col(column).map_batches(_keys, return_dtype=pl.String)
 
 
 def rejection(key: pl.Expr) -> pl.Expr:
