@@ -30,7 +30,7 @@ class Connections:
     `steps`: the facts about agents' connections, sorted by call, generation, extension, line and moment.
     `steps` bears the number of its `run`, or `NOWHERE`.
     `runs`: one row for each run: `run`, `call`, `generation`, `extension`, `opened` and `closed` (times; `NEVER` while open),
-    `ended_by`, and positions in `steps` of its `ring`, `talk`, `held`, `end` (or `NOWHERE`).
+    `ended_by`, `first_row` and `end_row` (facts, in the order of the keys), and positions in `steps` of its `ring`, `talk`, `held`, `end` (or `NOWHERE`).
     """
 
     steps: pl.DataFrame
@@ -66,6 +66,7 @@ def find_connections(facts: pl.DataFrame) -> Connections:
             ENDED_BY_NOTHING,
         ).astype(np.uint8),
         "first": runs.starts,
+        "first_row": steps["row"].to_numpy()[runs.starts],
         "ring": ring,
         "talk": talk,
         "held": held,

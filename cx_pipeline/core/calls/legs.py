@@ -29,7 +29,7 @@ def find_legs(
         call, from 1), `opened`, `closed` (`NEVER` while open), `ended_by`, `end_row`, and positions in the steps of
         its `first` step, `ring`, `talk`, `held` and `end`.
     """
-    runs = connections.runs.sort("call", "extension", "opened", "run")
+    runs = connections.runs.sort("call", "extension", "opened", "first_row")
     runs = runs.with_columns(leg=_leg_numbers(runs, merges, tolerance))
     legs = _one_row_each(runs, connections.steps)
     # Legs are numbered as they begin; at one instant in the order of the extensions.
@@ -113,9 +113,7 @@ def _one_row_each(runs: pl.DataFrame, steps: pl.DataFrame) -> pl.DataFrame:
         earliest.append(pl.Series(f"{name}_moment", moment))
     several = several.with_columns(earliest)
     # At one instant an end that was reported (DROPPED) says more than one that was inferred (ENDED).
-    # Ends on two keys at one instant: that on the later key, whatever order they arrived in.
-    by = ["leg", "closed", "ended_by", "generation", "end_row"]
-    ordered = several.sort(by, descending=[False, False, True, False, True])
+    ordered = several.sort("leg", "closed", "ended_by", "end_row", descending=[False, False, True, True])
     ending = ordered.group_by("leg", maintain_order=True)
     ends = ending.agg(pl.last("closed"), pl.last("ended_by"), pl.last("end_row"), pl.last("end"))
     firsts = several.group_by("leg", maintain_order=True).agg(

@@ -184,7 +184,9 @@ def _other_party(consults: pl.DataFrame, holds: pl.DataFrame, of: CallFacts) -> 
     agents by the end of their connections.
     """
     mine = consults.select("call", "a", "b", "a_extension", "b_extension", "a_until", "b_until", "b_start")
-    main = of.runs.sort("leg", "opened", "run").unique("leg", keep="first").select("generation", a="leg")
+    main = (
+        of.runs.sort("leg", "opened", "first_row").unique("leg", keep="first").select("generation", a="leg")
+    )
     mine = mine.join(main, on="a", how="left")
     outside = of.shares.filter(~pl.col("is_agent")).select("generation", "left")
     agents = of.runs.group_by("generation", other="extension").agg(left=pl.max("closed"))

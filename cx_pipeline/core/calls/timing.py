@@ -120,8 +120,7 @@ def origins_of(facts: pl.DataFrame) -> pl.DataFrame:
     if "is_originated" in facts.columns:
         said = facts.filter(pl.col("is_originated")).select(*columns, is_reported=pl.lit(value=True))
         begun = pl.concat([begun, said])
-    begun = begun.sort("call", "moment", "extension", "generation", "row")
-    return begun.unique("call", keep="first", maintain_order=True)
+    return begun.sort("call", "moment", "extension", "row").unique("call", keep="first", maintain_order=True)
 
 
 def _with_origin(legs: pl.DataFrame, of: CallFacts) -> pl.DataFrame:
