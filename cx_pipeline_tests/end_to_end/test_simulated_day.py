@@ -28,7 +28,7 @@ from cx_pipeline_tests.end_to_end.tables import (
 )
 from cx_pipeline_tests.end_to_end.windows import Windows, hours
 
-CALLS = int(os.environ.get("CX_STRESS_CALLS", "1000"))
+CALLS = int(os.environ.get("CX_STRESS_CALLS", "800"))
 START, HOURS = DAY - timedelta(hours=9), 23.5
 NOW = START + timedelta(hours=HOURS)
 """Half past two in the afternoon: calls are in progress."""
