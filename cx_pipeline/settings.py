@@ -18,7 +18,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CX_", env_file=".env", extra="ignore", frozen=True)
 
-    home: Path = Path.home() / ".cx-pipeline"
+    home: Path = Field(default_factory=lambda: Path.home() / ".cx-pipeline")
     """Folder of the embedded database, the frames and the demo."""
     database_url: SecretStr | None = None
     """PostgreSQL of the application. Not set: the embedded server below `home`."""
@@ -59,7 +59,9 @@ class Settings(BaseSettings):
     @classmethod
     def _divides_the_hour(cls, minutes: int) -> int:
         if 60 % minutes:
-            message = f"window_minutes must divide 60, {minutes} does not: take 5, 6, 10, 12, 15, 20, 30 or 60"
+            message = (
+                f"window_minutes must divide 60, {minutes} does not: take 5, 6, 10, 12, 15, 20, 30 or 60"
+            )
             raise ValueError(message)
         return minutes
 

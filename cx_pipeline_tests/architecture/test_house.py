@@ -15,6 +15,8 @@ from cx_pipeline_tests.architecture.source_tree import (
 
 NAMES_WITHOUT_A_CONCEPT = {"common", "helper", "helpers", "misc", "shared", "stuff", "tools", "util", "utils"}
 LONGEST_MODULE = 400
+LONGEST_TEST_MODULE = 500
+"""Tests that are pasted tables are read one table at a time."""
 LONGER_MODULES: frozenset[str] = frozenset()
 """Modules that may be longer, each with its reason in docs/decisions. There is none."""
 
@@ -28,7 +30,8 @@ def too_long(modules: list[Module]) -> list[str]:
     return [
         f"{path}: {n} lines"
         for path, n in lengths.items()
-        if n > LONGEST_MODULE and path not in LONGER_MODULES
+        if n > (LONGEST_TEST_MODULE if path.startswith("cx_pipeline_tests/") else LONGEST_MODULE)
+        and path not in LONGER_MODULES
     ]
 
 

@@ -88,19 +88,19 @@ def _is_server_of(pid: int, data: Path) -> bool:
         return False
 
 
-def _works_in(process: psutil.Process, data: Path) -> bool:
+def _works_in(process: psutil.Process, data: Path, *, if_hidden: bool = True) -> bool:
     # A server's working folder is its data folder, and so is that of all its children.
     try:
         if process.name() != "postgres" or process.status() == psutil.STATUS_ZOMBIE:
             return False
         return Path(process.cwd()) == data.resolve()
     except psutil.AccessDenied:
-        return True  # another user's: do not touch, and let the connection show what it is
+        return if_hidden  # another user's: do not touch, and let the connection show what it is
     except psutil.NoSuchProcess:
         return False
 
 
 def _processes_in(data: Path) -> Iterator[psutil.Process]:
     for process in psutil.process_iter(["name"]):
-        if process.info["name"] == "postgres" and _works_in(process, data):
+        if process.info["name"] == "postgres" and _works_in(process, data, if_hidden=False):
             yield process

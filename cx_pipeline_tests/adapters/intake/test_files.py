@@ -1,6 +1,7 @@
 import gzip
 import hashlib
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,10 @@ def names_in(path: Path) -> list[str]:
     return [name for chunk in read_file(inspect_file(path)) for name in chunk.rows["event_name"]]
 
 
+UNPACKABLE = random.Random(1).randbytes(100_000)
+"""Bytes that gzip cannot make smaller, the same in every process: they are part of the tests' names."""
+
+
 @pytest.mark.parametrize(
     ("name", "data", "kind"),
     [
@@ -33,8 +38,8 @@ def names_in(path: Path) -> list[str]:
         ("events", NDJSON, FileFormat.NDJSON),
         ("events", CSV, FileFormat.CSV),
         ("a.ndjson.2024-01-15", NDJSON, FileFormat.NDJSON),
-        ("a.ndjson.gz", gzip.compress(NDJSON), FileFormat.NDJSON),
-        ("a.csv", gzip.compress(CSV), FileFormat.CSV),
+        ("a.ndjson.gz", gzip.compress(NDJSON, mtime=0), FileFormat.NDJSON),
+        ("a.csv", gzip.compress(CSV, mtime=0), FileFormat.CSV),
         ("a.ndjson", b"\xef\xbb\xbf" + NDJSON, FileFormat.NDJSON),
     ],
 )
@@ -77,10 +82,10 @@ def test_an_empty_file_holds_nothing(tmp_path: Path, name: str, data: bytes) -> 
         ("a.parquet", b"", "is empty, which no file of its kind is"),
         ("a.parquet", b"PAR1", "the Parquet file cannot be read"),
         ("a.parquet", b"PAR1" + bytes(1000) + b"PAR1", "the Parquet file cannot be read"),
-        ("a.parquet", gzip.compress(b"PAR1" + bytes(100)), "is a packed Parquet file"),
-        ("a.gz", gzip.compress(NDJSON)[:15], "the gzip file is cut off or damaged"),
-        ("a.gz", gzip.compress(os.urandom(100_000))[:50_000], "the gzip file is cut off or damaged"),
-        ("a.gz", gzip.compress(NDJSON) + b"rubbish", "the gzip file is cut off or damaged"),
+        ("a.parquet", gzip.compress(b"PAR1" + bytes(100), mtime=0), "is a packed Parquet file"),
+        ("a.gz", gzip.compress(NDJSON, mtime=0)[:15], "the gzip file is cut off or damaged"),
+        ("a.gz", gzip.compress(UNPACKABLE, mtime=0)[:50_000], "the gzip file is cut off or damaged"),
+        ("a.gz", gzip.compress(NDJSON, mtime=0) + b"rubbish", "the gzip file is cut off or damaged"),
         ("a.csv", b"Name;Age\nBob;17\n", "names no column of a call event"),
     ],
 )
@@ -143,7 +148,7 @@ def test_what_comes_before_the_cut_of_a_gzip_file_is_read(tmp_path: Path) -> Non
 
 
 def test_a_packed_file_of_several_parts_is_read_whole(tmp_path: Path) -> None:
-    path = written(tmp_path / "a.gz", gzip.compress(NDJSON) + gzip.compress(NDJSON))
+    path = written(tmp_path / "a.gz", gzip.compress(NDJSON, mtime=0) + gzip.compress(NDJSON, mtime=0))
     assert names_in(path) == ["A", "B", "A", "B"]
 
 
@@ -162,7 +167,7 @@ def test_progress_goes_to_the_end_of_the_file(tmp_path: Path) -> None:
     for each in (
         path,
         written(tmp_path / "a.ndjson", NDJSON),
-        written(tmp_path / "b.gz", gzip.compress(CSV)),
+        written(tmp_path / "b.gz", gzip.compress(CSV, mtime=0)),
     ):
         told: list[int] = []
         list(read_file(inspect_file(each), told.append))
