@@ -36,6 +36,8 @@ class Fact:
     event: str
     key: int
     columns: dict[str, str] = field(default_factory=dict)
+    ahead: int = 0
+    """So many milliseconds too late does the listener's clock stamp it, though it arrives in time."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,8 @@ class Graph:
         return [
             {
                 "tenant_id": self.tenant,
-                "event_time": BEGIN + timedelta(milliseconds=fact.at + 40 * listener),
+                "event_time": _moment(fact.at + fact.ahead + 40 * listener),
+                "received_at": _moment(fact.at + 40 * listener + 10),
                 "event_name": fact.event,
                 "global_call_id": f"1_{self._key(fact.key)}",
                 "listener_id": f"listener-{listener}" if self.listeners > 1 else None,
@@ -83,6 +86,10 @@ class Graph:
         }
 
 
+def _moment(milliseconds: int) -> datetime:
+    return BEGIN + timedelta(milliseconds=milliseconds)
+
+
 def events_of(graphs: Sequence[Graph]) -> pl.DataFrame:
     """The events of all graphs, graph after graph."""
     return pl.DataFrame([row for graph in graphs for row in graph.rows()], schema=EVENT_SCHEMA)
@@ -109,6 +116,13 @@ class Chooser:
         """True once in so many times; false when shrunk."""
         return self.number(0, one_in - 1) == one_in - 1
 
+
+_TWICE_NAMED = {
+    "RINGING": "TermConnRingingEv",
+    "DROPPED": "TermConnDroppedEv",
+    "DISCONNECTED": "ConnDisconnectedEv",
+}
+"""Cisco reports some facts by two events at one instant."""
 
 Phone = tuple[int, str, str]
 """A connection: call key, extension, terminal."""
@@ -171,6 +185,8 @@ class Scene:
         given = {"extension": extension, "terminal": terminal, **columns}
         filled = {name: text for name, text in given.items() if text}
         self.facts.append(Fact(self._now, KIND_EVENTS.get(kind, kind), key, filled))
+        if kind in _TWICE_NAMED and self._choose.chance(5):
+            self.facts.append(Fact(self._now, _TWICE_NAMED[kind], key, filled))
 
     def _phone_says(self, kind: str, phone: Phone, state: str | None, **columns: str) -> None:
         key, extension, terminal = phone
@@ -351,7 +367,11 @@ def graphs(
     well_behaved: bool = False,
 ) -> list[Graph]:
     """Some call graphs: tenants share blocks of keys, some graphs have several listeners, some lost facts."""
-    choose = Chooser(draw)
+    return chosen_graphs(Chooser(draw), at_most=at_most, actions=actions, well_behaved=well_behaved)
+
+
+def chosen_graphs(choose: Chooser, *, at_most: int, actions: int, well_behaved: bool) -> list[Graph]:
+    """The graphs that the choices make."""
     made = []
     for number in range(choose.number(at_most // 2, at_most)):
         scene = Scene(choose, well_behaved=well_behaved)
@@ -359,10 +379,19 @@ def graphs(
             scene.act()
         if well_behaved or not choose.chance(3):
             scene.finish()
-        facts = scene.facts
-        if not well_behaved and facts and choose.chance(3):
-            del facts[choose.number(0, len(facts) - 1)]
+        facts = scene.facts if well_behaved else _spoiled(scene.facts, choose)
         listeners = choose.one_of((1, 1, 2, 3))
         # Two neighbours have one block of keys, in different tenants.
         made.append(Graph(number // 2, ("red", "blue")[number % 2], tuple(facts), listeners))
     return made
+
+
+def _spoiled(facts: list[Fact], choose: Chooser) -> list[Fact]:
+    """The facts as they may arrive: one of them lost, one stamped by a clock that is ahead."""
+    kept = list(facts)
+    if choose.chance(3):
+        del kept[choose.number(0, len(kept) - 1)]
+    if kept and choose.chance(4):
+        at = choose.number(0, len(kept) - 1)
+        kept[at] = replace(kept[at], ahead=choose.one_of((1_000, 9_000, 3 * 3_600_000)))
+    return kept
