@@ -22,8 +22,6 @@ from cx_pipeline.orchestration.jobs import WINDOW_JOB
 from cx_pipeline.orchestration.run_failures import what_failed
 from cx_pipeline.settings import Settings, load_settings
 
-_QUIET = {"loggers": {"console": {"config": {"log_level": "WARNING"}}}}
-
 
 @dataclass(frozen=True, slots=True)
 class WindowRun:

@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 OWNERS = ["team:contact-centre-data"]
 
 
-def described(name: str, upstream: str | None = None) -> Mapping[str, Any]:
+def described(name: str) -> Mapping[str, Any]:
     """The metadata of an asset's definition, from the registry of frames."""
-    contract = FRAMES[name]
-    metadata: dict[str, Any] = {"dagster/column_schema": column_schema(contract), "dagster/table_name": name}
-    if upstream is not None:
-        metadata["dagster/column_lineage"] = column_lineage(contract, upstream)
-    return metadata
+    return {"dagster/column_schema": column_schema(FRAMES[name]), "dagster/table_name": name}
+
+
+def lineage_of(name: str, upstream: str) -> Mapping[str, Any]:
+    """The lineage of an asset's columns, as metadata."""
+    return {"dagster/column_lineage": column_lineage(FRAMES[name], upstream)}
 
 
 def column_schema(contract: FrameContract) -> dg.TableSchema:

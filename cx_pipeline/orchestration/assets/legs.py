@@ -13,7 +13,7 @@ from cx_pipeline.orchestration.checks import (
     check_results,
     check_specs,
 )
-from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures, window_figures
+from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures, lineage_of, window_figures
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
 from cx_pipeline.orchestration.resources import Database, Frames
 from cx_pipeline.settings import load_settings
@@ -112,7 +112,7 @@ def leg_assets(
             group_name=GROUP,
             kinds={"polars", "parquet"} if name == "quarantined_events" else {"polars", "postgres"},
             owners=OWNERS,
-            metadata=described(name, UPSTREAM),
+            metadata={**described(name), **lineage_of(name, UPSTREAM)},
             skippable=True,  # what fails a blocking check is not materialised
         )
         for name, description in DESCRIPTIONS.items()
