@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
-
 from cx_pipeline.core.calls.rules import CorrelationRules
 from cx_pipeline_tests.core.calls.scenario import correlated
 
