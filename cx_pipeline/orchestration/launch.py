@@ -78,7 +78,8 @@ def main(arguments: list[str]) -> int:
     first, last = (window_from_key(key, settings.window_length) for key in (arguments[0], arguments[-1]))
     failed = 0
     for run in compute_windows(settings, windows_between(first.start, last.end, settings.window_length)):
-        print(json.dumps(asdict(run)), flush=True)  # noqa: T201 - this is its output
+        sys.stdout.write(json.dumps(asdict(run)) + "\n")
+        sys.stdout.flush()
         failed += not run.is_success
     return 1 if failed else 0
 
