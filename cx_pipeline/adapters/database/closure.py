@@ -52,6 +52,19 @@ def add_keys_with_facts_in(snapshot: Snapshot, window: Window, max_silence: time
         end=window.end,
         silence=max_silence,
     )
+    # A fact that claims to be later than its arrival counts at its arrival: its call may end in this window, though
+    # by its own time the fact lies in a later one.
+    snapshot.run(
+        "INSERT INTO touched_key AS t SELECT call_key, {start} - {silence}, "
+        "greatest({end} + {silence}, max(event_time)), 0, 0 "
+        "FROM jtapi_event WHERE event_time - received_at > interval '5 seconds' "
+        "AND received_at >= {start} AND received_at < {end} "
+        "AND event_time >= {start} AND event_time < {end} + {silence} GROUP BY call_key "
+        "ON CONFLICT (call_key) DO UPDATE SET span_to = greatest(t.span_to, excluded.span_to)",
+        start=window.start,
+        end=window.end,
+        silence=max_silence,
+    )
 
 
 def add_keys_left_open_in(

@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    text,
     true,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
@@ -104,6 +105,11 @@ Index(
     jtapi_event.c.link_id,
     jtapi_event.c.event_time,
     postgresql_where=jtapi_event.c.link_id.is_not(None),
+)
+Index(
+    "jtapi_event_ahead",
+    jtapi_event.c.received_at,
+    postgresql_where=text("event_time - received_at > interval '5 seconds'"),
 )
 
 event_retention = Table(

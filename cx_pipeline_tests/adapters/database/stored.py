@@ -22,7 +22,7 @@ _INSERT = text(
     "INSERT INTO jtapi_event (event_id, event_time, received_at, call_key, previous_call_key, link_id, tenant_id, "
     "source, listener_id, event_name, global_call_id, extension) "
     "SELECT jtapi_event_id('default', 'jtapi', '', :call_key, :event_name, :event_time, :extension, null, null), "
-    ":event_time, :event_time, :call_key, :previous_call_key, :link_id, 'default', 'jtapi', '', :event_name, "
+    ":event_time, :received_at, :call_key, :previous_call_key, :link_id, 'default', 'jtapi', '', :event_name, "
     ":call_key, :extension RETURNING arrival_sequence"
 )
 
@@ -39,7 +39,7 @@ def hour(clock: str, day: int = 15) -> Window:
 
 def fact(key: str, moment: datetime, name: str = "CallCtlTermConnTalkingEv", **more: Any) -> dict[str, Any]:
     """An event's values, for `store`."""
-    nothing = {"previous_call_key": None, "link_id": None, "extension": None}
+    nothing = {"previous_call_key": None, "link_id": None, "extension": None, "received_at": moment}
     return {**nothing, "call_key": key, "event_time": moment, "event_name": name, **more}
 
 

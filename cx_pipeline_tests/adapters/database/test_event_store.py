@@ -86,6 +86,17 @@ def test_the_facts_of_its_calls_come_from_earlier_and_later_over_midnight_too(en
     assert facts(read(engine, hour("01:00", 15))) == ["1_1@23:50", "1_1@01:30*"]
 
 
+def test_a_fact_stamped_ahead_of_its_arrival_brings_its_call_to_the_window_in_which_it_arrived(
+    engine: Engine,
+) -> None:
+    ahead = fact("1_1", at("13:00"), received_at=at("11:05"))
+    seen = store(engine, fact("1_1", at("10:10")))
+    late = store(engine, ahead)
+    assert facts(read(engine, ELEVEN)) == ["1_1@10:10", "1_1@13:00"]
+    touched = EventStore(engine).windows_touched(seen, 100, length=TEN.length, max_silence=SILENCE)
+    assert touched.windows == {TEN: late, ELEVEN: late}
+
+
 def test_what_a_long_silence_separates_is_left_out(engine: Engine) -> None:
     store(engine, fact("1_1", at("05:00")), fact("1_1", at("10:30")), fact("1_1", at("15:00")))
     assert facts(read(engine)) == ["1_1@10:30*"]

@@ -68,6 +68,7 @@ EVENTS = (
     """,
     "CREATE INDEX jtapi_event_by_link ON jtapi_event (link_id, event_time) WHERE link_id IS NOT NULL",
     "CREATE INDEX jtapi_event_by_arrival ON jtapi_event (arrival_sequence)",
+    "CREATE INDEX jtapi_event_ahead ON jtapi_event (received_at) WHERE event_time - received_at > interval '5 seconds'",
     """
     CREATE TABLE event_retention (
         is_the_only_row boolean PRIMARY KEY DEFAULT true CHECK (is_the_only_row),
