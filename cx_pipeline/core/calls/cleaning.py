@@ -36,8 +36,7 @@ class Cleaned:
 
 def clean(facts: Facts, rules: CorrelationRules) -> Cleaned:
     """Remove what was reported twice, cap times that lie ahead of their arrival, and sort."""
-    frame = _in_order(_with_persisted_table(facts))
-    frame = _each_identity_once(frame)
+    frame = _each_identity_once(_with_persisted_table(facts))
     frame, skew = _capped(frame, facts.dictionary.sources, rules.clock_skew_tolerance)
     frame = _one_listener(frame, rules.listener_tolerance)
     duplicates = len(facts.frame) - len(frame)
@@ -48,13 +47,6 @@ def clean(facts: Facts, rules: CorrelationRules) -> Cleaned:
 
 def _moment() -> pl.Expr:
     return pl.col("time") * KIND_BITS + pl.col("kind")
-
-
-def _in_order(frame: pl.DataFrame) -> pl.DataFrame:
-    missing = [
-        pl.lit(0, pl.UInt32).alias(name) for name in ("extension", "terminal") if name not in frame.columns
-    ]
-    return frame.with_columns(_moment().alias("moment"), *missing).sort(ORDER)
 
 
 def _with_persisted_table(facts: Facts) -> pl.DataFrame:
@@ -71,16 +63,22 @@ def _with_persisted_table(facts: Facts) -> pl.DataFrame:
 
 
 def _each_identity_once(frame: pl.DataFrame) -> pl.DataFrame:
-    """Of events with the same identity keep the first that arrived; order what stands at one instant.
+    """Sort the events; of those with the same identity keep the first that arrived, and order what is left of a tie.
 
-    Only events that agree in key, extension, time and kind can have the same identity: they stand together.
+    Only events that agree in key, extension, time and kind can have the same identity: they stand together. The whole
+    frame is moved once, when it is known what stays.
     """
-    columns = [frame[name].to_numpy() for name in ORDER]
+    missing = [
+        pl.lit(0, pl.UInt32).alias(name) for name in ("extension", "terminal") if name not in frame.columns
+    ]
+    frame = frame.with_columns(_moment().alias("moment"), *missing)
+    order = frame.select(pl.arg_sort_by(*ORDER)).to_series().to_numpy()
+    columns = [frame[name].to_numpy()[order] for name in ORDER]
     tied = np.zeros(len(frame), dtype=np.bool_)
     if len(frame):
         tied[1:] = np.logical_and.reduce([column[1:] == column[:-1] for column in columns])
     if not tied.any():
-        return frame
+        return frame[order]
     in_a_tie = tied | np.append(tied[1:], False)
     positions = np.flatnonzero(in_a_tie)
     identity = [name for name in _IDENTITY if name in frame.columns]
@@ -88,15 +86,15 @@ def _each_identity_once(frame: pl.DataFrame) -> pl.DataFrame:
         name for name in frame.columns if name not in {*ORDER, *identity, "row", "received", "time", "kind"}
     ]
     ties = (
-        frame[positions]
-        .with_columns(position=pl.Series(positions), tie=pl.Series(np.cumsum(~tied)[positions]))
+        frame[order[positions]]
+        .with_columns(place=pl.Series(order[positions]), tie=pl.Series(np.cumsum(~tied)[positions]))
         .sort("tie", *identity, "received", *rest, "row")
     )
     same = pl.all_horizontal(pl.col("tie", *identity) == pl.col("tie", *identity).shift()).fill_null(
         value=False
     )
-    order = np.arange(len(frame))
-    order[positions] = ties["position"].to_numpy()
+    order = order.copy()
+    order[positions] = ties["place"].to_numpy()
     keep = np.ones(len(frame), dtype=np.bool_)
     keep[positions] = ~ties.select(same).to_series().to_numpy()
     return frame[order[keep]]

@@ -130,7 +130,7 @@ def _event_ids(events: pl.LazyFrame) -> pl.Series | None:
     return events.select(pl.col("event_id").cast(pl.String)).collect().to_series()
 
 
-PART_ROWS = 1_000_000
+PART_ROWS = 500_000
 """Facts of about this many rows are worked on at a time, in whole calls: memory stays small, and the cache warm."""
 
 PARTS_AT_ONCE = 2

@@ -108,6 +108,7 @@ def _as_numbers(reader: EventReader) -> tuple[dict[str, npt.NDArray[Any]], Dicti
         table = column.mapped(meaning, np.uint8)
         facts[family] = numbers(read[family], table) if family in read else np.zeros(size, dtype=np.uint8)
     sources = _name_kinds(reader, facts)
+    _drop_what_tells_nothing(facts, sources)
     tenants, key_tenants, key_texts = _number_keys(reader, facts, codes.pop("tenant"))
     dictionary = Dictionary(tenants, key_tenants, key_texts, sources=sources, **_plural(codes))
     return facts, dictionary
@@ -115,6 +116,15 @@ def _as_numbers(reader: EventReader) -> tuple[dict[str, npt.NDArray[Any]], Dicti
 
 def _plural(codes: dict[str, TextCodes]) -> dict[str, TextCodes]:
     return {f"{family}s": codes[family] for family in ("extension", "terminal", "connection", "jtapi")}
+
+
+def _drop_what_tells_nothing(facts: dict[str, npt.NDArray[Any]], sources: tuple[str, ...]) -> None:
+    """Leave out what only the persisted table needs where there is none of it, and a listener that is the only one."""
+    if vocabulary.JTAPI_TABLE not in sources:
+        for name in ("direction", "calling_terminal", "called_terminal"):
+            facts.pop(name, None)
+    if "listener" in facts and len(facts["listener"]) and facts["listener"].min() == facts["listener"].max():
+        del facts["listener"]
 
 
 def _direction_of(text: str) -> int:
@@ -143,7 +153,7 @@ def _name_kinds(reader: EventReader, facts: dict[str, npt.NDArray[Any]]) -> tupl
         dtype=np.uint8,
     )
     kinds[:, [i for i, name in enumerate(names) if not name]] = NONE
-    facts["kind"] = kinds[facts["source"], name_sight]
+    facts["kind"] = kinds.ravel()[facts["source"].astype(np.uint32) * (len(names) + 1) + name_sight]
     facts["name"] = column.in_order()[0][name_sight].astype(np.uint16)
     return sources
 
