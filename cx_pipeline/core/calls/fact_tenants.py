@@ -42,6 +42,8 @@ def with_default(
     table = np.array(
         [names.index(text) for text in (DEFAULT_TENANT, *texts) if text in names], dtype=np.uint32
     )
+    if len(names) == 1:
+        return np.zeros(len(tenant), dtype=np.uint32), TextCodes(pl.Series("tenant", names, dtype=pl.String))
     if len(table) == len(texts):  # nobody is of the default tenant: number 0 of the table stands for nothing
         table = np.concatenate([np.zeros(1, dtype=np.uint32), table])
     return table[tenant], TextCodes(pl.Series("tenant", names, dtype=pl.String))

@@ -137,9 +137,8 @@ def _name_kinds(reader: EventReader, facts: dict[str, npt.NDArray[Any]]) -> tupl
     given, read = reader.texts("source")
     names = [text.strip() for text in column.texts]
     size = len(facts["time"])
-    name_sight = (
-        np.zeros(size, dtype=np.uint32) if sights is None else numbers(sights, np.arange(len(names) + 1))
-    )
+    each = np.arange(len(names) + 1, dtype=np.uint16)
+    name_sight = np.zeros(size, dtype=np.uint16) if sights is None else numbers(sights, each)
     sources = (*sorted({*(text.strip() for text in given.texts), *map(vocabulary.source_of, names)} - {""}),)
     number_of = {source: number for number, source in enumerate(sources)}
     own = np.array([*(number_of[vocabulary.source_of(name)] for name in names), 0], dtype=np.uint8)
@@ -147,7 +146,11 @@ def _name_kinds(reader: EventReader, facts: dict[str, npt.NDArray[Any]]) -> tupl
     if "source" in read:
         table = np.array([*(number_of.get(source.strip(), -1) for source in given.texts), -1], dtype=np.int16)
         reported = numbers(read["source"], table)
-        facts["source"] = np.where(reported >= 0, reported, facts["source"]).astype(np.uint8)
+        unknown = reported < 0
+        facts["source"] = (
+            reported.astype(np.uint8) if not unknown.any() else np.where(unknown, facts["source"], reported)
+        )
+        facts["source"] = facts["source"].astype(np.uint8, copy=False)
     kinds = np.array(
         [[*(vocabulary.kind_of(source, name) for name in names), NONE] for source in sources or ("",)],
         dtype=np.uint8,
@@ -174,11 +177,14 @@ def _number_keys(
             f"{many} tenants with {count} call keys are more than one run can hold: split the input"
         )
     base = tenant * np.uint32(count) if many > 1 else np.uint32(0)
-    facts["key"] = np.where(call == NONE, NONE, base + call).astype(np.uint32)
+    facts["key"] = np.where(call == NONE, NONE, base + call).astype(np.uint32) if many > 1 else call
     if "previous" in read:
         previous = numbers(read["previous"], table)
-        same = (previous == call) | (previous == NONE)
-        facts["previous"] = np.where(same, NONE, base + previous).astype(np.uint32)
+        naming = np.flatnonzero((previous != NONE) & (previous != call))  # a few of a hundred
+        facts["previous"] = np.zeros(len(previous), dtype=np.uint32)
+        facts["previous"][naming] = previous[naming] + (
+            base[naming] if isinstance(base, np.ndarray) else base
+        )
     if "link" in facts:  # equal links in two tenants join nothing
         links = np.uint32(facts["link"].max(initial=0) + 1)
         facts["link"] = np.where(facts["link"] == NONE, NONE, tenant * links + facts["link"]).astype(
