@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from cx_pipeline.simulator.phones import CallKey, Line, LineState, SwitchCall
+from cx_pipeline.simulator.phones import NODE_SHIFT, CallKey, Line, LineState, SwitchCall
 from cx_pipeline.simulator.reports import MS, Reporter
 from cx_pipeline.simulator.site import Agent
 from cx_pipeline.simulator.true_legs import ANSWERER, Ledger, Share
 
 UNOBSERVED_NODE = 2
+TENTH_OF_A_SECOND = 100 * MS
+MAX_KEY_NUMBER = (1 << NODE_SHIFT) - 1
 
 
 class SpanOver(Exception):  # noqa: N818 - no error: the simulated span ends while the call goes on
@@ -289,7 +291,8 @@ class Story:
         self.ledger.talks(agent, self.now + 50 * MS).is_artefact = True
 
     def _call_of_another_node(self) -> SwitchCall:
-        number = self.main.key.number
+        """A call of which nobody hears: its number is of this moment, as one whose end is unknown must not come again."""
+        number = self.now // TENTH_OF_A_SECOND & MAX_KEY_NUMBER
         return SwitchCall(CallKey(UNOBSERVED_NODE, number, f"{UNOBSERVED_NODE}_{number}"), self.outside, "")
 
     # How lines and calls go.

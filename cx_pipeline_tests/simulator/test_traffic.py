@@ -15,6 +15,7 @@ from cx_pipeline.core.events.schema import EVENT_SCHEMA
 from cx_pipeline.simulator.frames import TRUE_LEG_SCHEMA
 from cx_pipeline.simulator.plan import REALISTIC, Noise
 from cx_pipeline.simulator.scenarios import SCENARIOS, TABLE_SCENARIOS
+from cx_pipeline.simulator.story import UNOBSERVED_NODE
 from cx_pipeline.simulator.traffic import Traffic, simulate_traffic
 from cx_pipeline_tests.simulator.stage import START, plan
 
@@ -204,3 +205,13 @@ def test_noise_changes_no_truth() -> None:
     clean = simulate_traffic(plan()).legs
     noisy = simulate_traffic(plan(noise=Noise(duplicates=0.5, late=0.5, shuffled=0.5, other_events=1.0))).legs
     assert noisy.equals(clean)
+
+
+def test_a_call_of_which_nobody_hears_is_named_by_one_other_call_only() -> None:
+    """Its end is never reported: a key that came again would join two calls that have nothing in common."""
+    traffic = simulate_traffic(plan(calls=4000, hours=8, call_keys_per_tenant=32))
+    named = traffic.events.select(
+        key=call_key(pl.col("global_call_id")), named=call_key(pl.col("previous_global_call_id"))
+    ).filter(pl.col("named").str.starts_with(f"{UNOBSERVED_NODE}_"))
+    assert named.height > 3
+    assert named["named"].n_unique() == named.height
