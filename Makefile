@@ -58,8 +58,8 @@ test: $(PROJECT) $(DEVELOPMENT) ## all tests, two at a time; PYTEST_ARGS='-k win
 # How long the loops are; `make test` runs a few rounds of each.
 stress: export CX_STRESS_KILLS ?= 50
 stress: export CX_STRESS_SEEDS ?= 20
-stress: export CX_STRESS_CALLS ?= 20000
-stress: export CX_STRESS_WINDOWS ?= 12
+stress: export CX_STRESS_CALLS ?= 8000
+stress: export CX_STRESS_WINDOWS ?= 8
 .PHONY: stress
 stress: $(PROJECT) $(DEVELOPMENT) ## the same tests in long loops: kills at random moments, whole days
 	@$(BIN)/python -m pytest -m stress $(PYTEST_ARGS)
