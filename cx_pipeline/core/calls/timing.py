@@ -8,12 +8,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from cx_pipeline.core.calls.connections import NEVER, Connections
+from cx_pipeline.core.calls.connections import ENDED_BY_ENDED, NEVER, Connections
 from cx_pipeline.core.calls.rules import CorrelationRules
 from cx_pipeline.core.calls.segments import NOWHERE, Segments, at
 from cx_pipeline.core.events.vocabulary import Cause, FeatureReason, Kind
 
-ENDED_BY_ENDED = 3
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
