@@ -14,7 +14,7 @@ def as_of(window: Window, now: datetime, max_silence: timedelta) -> datetime:
     It is the start of the window that is open at `now`, and never later than `max_silence` after `window` ended:
     by then every call that fell silent in it is closed. So two computations give the same legs unless an event came
     or the silence of a call ran out, and all windows computed in one hour look from the same moment: a call that
-    leaves the open one is found in the one in which it fell silent (docs/decisions/0100).
+    leaves the open one is found in the one in which it fell silent (docs/decisions/0011).
     """
     return min(window_of(now, window.length).start, window.end + max_silence)
 

@@ -2,7 +2,7 @@
 
 A plain sensor with a cursor of its own, not `@run_failure_sensor`: that one moves on when its body raises, so a
 webhook that is down would lose the alert, and it begins at the newest failure, so what failed before its first tick is
-never told (docs/decisions/0101). All state is in the cursor, which Dagster stores when the tick is done: a tick that is
+never told (docs/decisions/0012). All state is in the cursor, which Dagster stores when the tick is done: a tick that is
 killed is made again, and at worst tells something twice.
 """
 
