@@ -184,7 +184,6 @@ def stored_and_different(engine: Engine) -> tuple[int, int]:
     return stored, different
 
 
-@pytest.mark.stress
 def numbered(engine: Engine) -> int:
     """How many events have been given a number of arrival so far, stored or not."""
     ((number,),) = query(engine, "SELECT last_value FROM jtapi_event_arrival")
@@ -192,6 +191,7 @@ def numbered(engine: Engine) -> int:
     return number
 
 
+@pytest.mark.stress
 @pytest.mark.timeout(120 + 30 * KILLS)
 def test_a_run_that_is_killed_at_any_moment_is_made_good_by_the_next(engine: Engine, tmp_path: Path) -> None:
     """A real process, killed once so many events are stored and a moment more has gone by, then run again."""
