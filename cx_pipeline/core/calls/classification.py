@@ -28,7 +28,6 @@ CALL_TYPES = (
 """In the order in which they name a call; RONA names one only where every leg is. For a leg RONA comes first."""
 
 _RONA, _OUTBOUND, _SIMPLE = 6, 4, 5
-CallTypes = pl.Enum(CALL_TYPES)
 Directions = pl.Enum(["INBOUND", "OUTBOUND", "INTERNAL"])
 
 _TYPE_OF_RESULT = {CONFERENCED: 0, TRANSFERRED: 1, CANCELLED: 3, ABANDONED: 3}

@@ -8,7 +8,6 @@ import polars as pl
 
 NODE_SHIFT = 24
 GCID_MASK = (1 << NODE_SHIFT) - 1
-MAX_CALL_ID = (1 << 32) - 1
 
 
 def call_key_parts(call_id: pl.Expr) -> pl.Expr:
