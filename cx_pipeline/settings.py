@@ -5,12 +5,48 @@ Nothing here is read at import: call `load_settings()` where a command or a reso
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    HttpUrl,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cx_pipeline.core.calls.rules import CorrelationRules
 from cx_pipeline.core.errors import ConfigurationError
+
+
+class CiscoSourceSettings(BaseModel):
+    """One of Cisco's reporting databases."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1)
+    """What messages and record ids call it. Changing it makes its records new ones."""
+    flavour: Literal["ucce", "uccx"]
+    connection: SecretStr | None = None
+    """ODBC connection string or DSN (`DSN=hds`), a `postgresql://` URL, or `embedded` for the application's own database."""
+    connection_file: Path | None = None
+    """File that holds the connection instead."""
+    sql_folder: Path | None = None
+    """A site's own statements instead of those of `sql/<flavour>`."""
+    tenants: dict[str, str] = Field(default_factory=dict)
+    """Tenant by peripheral id, `*` for all others. Empty: the records may be of any tenant."""
+    connect_timeout_s: float = Field(default=10, gt=0)
+    statement_timeout_s: float = Field(default=60, gt=0)
+
+    @model_validator(mode="after")
+    def _has_one_connection(self) -> "CiscoSourceSettings":
+        if (self.connection is None) == (self.connection_file is None):
+            raise ValueError(f"the Cisco source {self.name!r} needs either connection or connection_file")
+        return self
 
 
 class Settings(BaseSettings):
@@ -41,6 +77,42 @@ class Settings(BaseSettings):
 
     max_silence_s: float = Field(default=12 * 3600, gt=0)
     min_reportable_s: float = Field(default=0, ge=0)
+
+    cisco_sources: tuple[CiscoSourceSettings, ...] = ()
+    """Cisco's reporting databases, as a JSON list. None set: legs go out with what the events tell."""
+    match_slack_minutes: float = Field(default=10, gt=0)
+    """How far from a leg a record may lie to be looked at as its own."""
+    replication_lag_minutes: float = Field(default=5, ge=0, le=60)
+    """How far back records are read again each time, as they reach the reporting database late."""
+    outbound_service_identifiers: dict[str, str] = Field(default_factory=dict)
+    """Service identifier of outbound calls by tenant, `*` for all others, as a JSON object."""
+
+    ccm_url: HttpUrl | None = None
+    """Base URL of the CX conversation manager. Not set: no messages are made."""
+    ccm_voice_path: str = "/conversation-manager/activities/voice"
+    ccm_third_party_path: str = "/conversation-manager/activities/third-party"
+    ccm_ca_file: Path | None = None
+    """Certificates of authorities to trust, beside those of the system."""
+    ccm_token: SecretStr | None = None
+    """Static bearer token. Set neither this nor the OAuth2 settings for a manager that asks for none."""
+    ccm_token_file: Path | None = None
+    """File that holds the static bearer token; read anew when the manager answers 401."""
+    ccm_oauth_token_url: HttpUrl | None = None
+    """Token end point (Keycloak) for OAuth2 client credentials."""
+    ccm_oauth_client_id: str | None = None
+    ccm_oauth_client_secret: SecretStr | None = None
+    ccm_oauth_client_secret_file: Path | None = None
+    ccm_connect_timeout_s: float = Field(default=5, gt=0)
+    ccm_read_timeout_s: float = Field(default=10, gt=0)
+    ccm_total_timeout_s: float = Field(default=20, gt=0)
+    ccm_concurrency: int = Field(default=32, ge=1, le=512)
+    """How many calls' messages are under way at once."""
+    messages_when: Literal["enriched", "ended"] = "enriched"
+    """`enriched`: a leg's messages leave once it has its record or the last try is over. `ended`: at once, corrected later."""
+    messages_short_call_types: bool = False
+    """Send the guide's shorter list of call types instead of ours."""
+    messages_dialect: Literal["guide", "published"] = "guide"
+    """Shape of the bodies: the guide's, or that of CX's published object model."""
 
     public_url: HttpUrl = HttpUrl("http://127.0.0.1:3000")
     """Where people reach the Dagster UI: the links in alerts begin with it."""

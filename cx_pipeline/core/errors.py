@@ -6,9 +6,11 @@
     │   ├── InputError          what came in cannot be used at all (a file, not a row of it)
     │   ├── SchemaError         a frame has not the columns or types that its schema declares
     │   ├── EventsDroppedError  retention dropped the events that a computation needs
-    │   └── StaleWriterError    a newer computation of the same thing was already written
+    │   ├── StaleWriterError    a newer computation of the same thing was already written
+    │   └── SourceRefusedError  a Cisco database refuses us: password, rights, driver, a missing column
     └── TransientError          trying again may help
         ├── DatabaseUnavailableError
+        ├── SourceUnavailableError
         └── DestinationUnavailableError
 
 A row that cannot be used is no error: it goes to quarantine with a reason. Whether a failure is worth
@@ -50,6 +52,14 @@ class EventsDroppedError(PermanentError):
 
 class StaleWriterError(PermanentError):
     """A newer computation of the same thing was already written."""
+
+
+class SourceRefusedError(PermanentError):
+    """A Cisco database refuses us, or cannot be asked as it is set: the message names the source and what to check."""
+
+
+class SourceUnavailableError(TransientError):
+    """A Cisco database did not answer in time or is not there."""
 
 
 class DatabaseUnavailableError(TransientError):

@@ -63,14 +63,16 @@ def database_type(name: str, dtype: pl.DataType) -> TypeEngine[Any]:
     return plain[dtype]
 
 
-def _columns(schema: pl.Schema, *, required: frozenset[str]) -> list[Column[Any]]:
+def frame_columns(schema: pl.Schema, *, required: frozenset[str]) -> list[Column[Any]]:
+    """Columns for those of a frame; `required` are never null."""
     return [
         Column(name, database_type(name, dtype), nullable=name not in required)
         for name, dtype in schema.items()
     ]
 
 
-def _moment(name: str, *, is_now: bool = False) -> Column[Any]:
+def moment(name: str, *, is_now: bool = False) -> Column[Any]:
+    """A time that is never null; `is_now`: by default that of the transaction."""
     return Column(
         name, DateTime(timezone=True), nullable=False, server_default=func.now() if is_now else None
     )
@@ -85,7 +87,7 @@ jtapi_event = Table(
     Column("arrival_sequence", BigInteger, arrival, server_default=arrival.next_value(), nullable=False),
     Column("call_key", Text, nullable=False),
     Column("previous_call_key", Text),
-    *_columns(EVENT_SCHEMA, required=_ALWAYS_THERE),
+    *frame_columns(EVENT_SCHEMA, required=_ALWAYS_THERE),
     PrimaryKeyConstraint("event_id", "event_time"),
     Index("jtapi_event_by_time", "event_time"),
     Index("jtapi_event_by_call_key", "call_key", "event_time"),
@@ -122,7 +124,7 @@ event_retention = Table(
         primary_key=True,
         server_default=true(),
     ),
-    _moment("dropped_before"),
+    moment("dropped_before"),
 )
 """Up to when events were dropped, if ever: what was computed of them must not be computed again without them."""
 
@@ -135,7 +137,7 @@ quarantined_input = Table(
     Column("line_number", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
     Column("row_text", Text, nullable=False),
-    _moment("seen_at", is_now=True),
+    moment("seen_at", is_now=True),
     UniqueConstraint("file_sha256", "line_number", "reason"),
 )
 """Rows of input that could not become events, with the reason: nothing vanishes."""
@@ -143,12 +145,12 @@ quarantined_input = Table(
 call = Table(
     "call",
     metadata,
-    *_columns(
+    *frame_columns(
         CALL_SCHEMA, required=frozenset({"call_id", "tenant_id", "root_call_key", "call_keys", "status"})
     ),
-    _moment("window_start"),
+    moment("window_start"),
     Column("high_water", BigInteger, nullable=False),
-    _moment("written_at", is_now=True),
+    moment("written_at", is_now=True),
     PrimaryKeyConstraint("call_id"),
     Index("call_by_window", "window_start"),
     Index("call_by_root", "root_call_key", "start_time"),
@@ -164,12 +166,12 @@ Index(
 call_leg = Table(
     "call_leg",
     metadata,
-    *_columns(
+    *frame_columns(
         LEG_SCHEMA, required=frozenset({"leg_id", "leg_key", "call_id", "tenant_id", "leg_number", "status"})
     ),
-    _moment("window_start"),
+    moment("window_start"),
     Column("high_water", BigInteger, nullable=False),
-    _moment("written_at", is_now=True),
+    moment("written_at", is_now=True),
     PrimaryKeyConstraint("leg_id"),
     Index("call_leg_by_call", "call_id", "leg_number"),
     Index("call_leg_by_window", "window_start"),
@@ -180,7 +182,7 @@ call_leg = Table(
 quarantined_event = Table(
     "quarantined_event",
     metadata,
-    _moment("window_start"),
+    moment("window_start"),
     Column("reason", Text, nullable=False),
     Column("event_time", DateTime(timezone=True)),
     Column("global_call_id", Text),
@@ -193,10 +195,10 @@ quarantined_event = Table(
 window_computation = Table(
     "window_computation",
     metadata,
-    _moment("window_start"),
-    _moment("window_end"),
+    moment("window_start"),
+    moment("window_end"),
     Column("high_water", BigInteger, nullable=False),
-    _moment("computed_at", is_now=True),
+    moment("computed_at", is_now=True),
     Column("run_id", Text, nullable=False),
     Column("input_count", BigInteger, nullable=False),
     Column("used_count", BigInteger, nullable=False),
@@ -209,17 +211,17 @@ window_computation = Table(
 open_call_key = Table(
     "open_call_key",
     metadata,
-    _moment("window_start"),
+    moment("window_start"),
     Column("tenant_id", Text, nullable=False),
     Column("call_key", Text, nullable=False),
     PrimaryKeyConstraint("window_start", "tenant_id", "call_key"),
 )
 """Keys of the calls that a window's computation saw and that had not ended."""
 
-directory_agent = Table("directory_agent", metadata, *_columns(AGENT_SCHEMA, required=frozenset()))
+directory_agent = Table("directory_agent", metadata, *frame_columns(AGENT_SCHEMA, required=frozenset()))
 directory_service_number = Table(
-    "directory_service_number", metadata, *_columns(SERVICE_NUMBER_SCHEMA, required=frozenset())
+    "directory_service_number", metadata, *frame_columns(SERVICE_NUMBER_SCHEMA, required=frozenset())
 )
-directory_range = Table("directory_range", metadata, *_columns(RANGE_SCHEMA, required=frozenset()))
-directory_domain = Table("directory_domain", metadata, *_columns(DOMAIN_SCHEMA, required=frozenset()))
-directory_cluster = Table("directory_cluster", metadata, *_columns(CLUSTER_SCHEMA, required=frozenset()))
+directory_range = Table("directory_range", metadata, *frame_columns(RANGE_SCHEMA, required=frozenset()))
+directory_domain = Table("directory_domain", metadata, *frame_columns(DOMAIN_SCHEMA, required=frozenset()))
+directory_cluster = Table("directory_cluster", metadata, *frame_columns(CLUSTER_SCHEMA, required=frozenset()))
