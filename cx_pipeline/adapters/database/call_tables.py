@@ -10,9 +10,7 @@ from sqlalchemy import Engine
 from cx_pipeline.adapters.database.snapshot import open_snapshot
 from cx_pipeline.core.calls.schema import CALL_SCHEMA, LEG_SCHEMA
 
-_OF_TENANTS: LiteralString = (
-    "SELECT {columns} FROM {table} WHERE tenant_id = ANY ({tenants}) ORDER BY {order}"
-)
+_ROWS: LiteralString = "SELECT {columns} FROM {table} WHERE {condition} = ANY ({values}) ORDER BY {order}"
 _ISO_8601 = "%+"
 
 
@@ -22,7 +20,7 @@ def read_calls(engine: Engine, tenants: Collection[str]) -> pl.DataFrame:
     Raises:
         DatabaseUnavailableError: the database does not answer, or not in time.
     """
-    return _read(engine, "call", CALL_SCHEMA, ("tenant_id", "call_id"), tenants)
+    return read_table(engine, "call", CALL_SCHEMA, ("tenant_id", "call_id"), "tenant_id", tenants)
 
 
 def read_legs(engine: Engine, tenants: Collection[str]) -> pl.DataFrame:
@@ -31,17 +29,33 @@ def read_legs(engine: Engine, tenants: Collection[str]) -> pl.DataFrame:
     Raises:
         DatabaseUnavailableError: the database does not answer, or not in time.
     """
-    return _read(engine, "call_leg", LEG_SCHEMA, ("tenant_id", "call_id", "leg_number"), tenants)
+    order = ("tenant_id", "call_id", "leg_number")
+    return read_table(engine, "call_leg", LEG_SCHEMA, order, "tenant_id", tenants)
 
 
-def _read(
-    engine: Engine, table: str, schema: pl.Schema, order: Collection[str], tenants: Collection[str]
+def read_table(
+    engine: Engine,
+    table: str,
+    schema: pl.Schema,
+    order: Collection[str],
+    column: LiteralString,
+    values: Collection[str],
 ) -> pl.DataFrame:
+    """The rows of a table whose `column` (an expression of text) has one of the values, in the frame's own schema.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer, or not in time.
+    """
     columns = sql.SQL(", ").join(_selected(name, dtype) for name, dtype in schema.items())
     by = sql.SQL(", ").join(sql.Identifier(name) for name in order)
     with open_snapshot(engine) as snapshot:
         rows = snapshot.frame(
-            _OF_TENANTS, columns=columns, table=sql.Identifier(table), tenants=list(tenants), order=by
+            _ROWS,
+            columns=columns,
+            table=sql.Identifier(table),
+            condition=sql.SQL(column),
+            values=list(values),
+            order=by,
         )
     return rows.select(_restored(name, dtype).alias(name) for name, dtype in schema.items())
 

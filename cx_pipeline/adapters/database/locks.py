@@ -9,3 +9,5 @@ PARTITION_LOCK = 7_203_003
 """Held (transaction) while partitions of events are made or dropped."""
 LEG_WRITE_LOCK = 7_203_004
 """Held (transaction) while a window's calls and legs are merged into the tables."""
+ENRICHED_WRITE_LOCK = 7_203_005
+"""Held (transaction) while a window's enriched legs are merged into their table."""
