@@ -79,3 +79,19 @@ def late_windows_to_ask_for(
     """
     ready = [key for key in state.pending if key in valid and key not in scheduled and key not in busy]
     return {key: state.pending[key] for key in sorted(ready, reverse=True)[:limit]}
+
+
+RECORD_RECHECKS = tuple(timedelta(hours=hours) for hours in (2, 4, 8, 16, 24))
+"""After its end a window with legs that never got their record is computed again at these ages, in case it came."""
+_RECHECK_MARGIN = timedelta(minutes=2)
+
+
+def record_request(window: Window, last_leg_end: datetime, now: datetime, last_try: timedelta) -> str | None:
+    """The run key by which to ask for a window of which legs wait for their records; null if it is not due.
+
+    Each minute while a try is left (`last_try` after the last leg's end), then once at each of `RECORD_RECHECKS`.
+    """
+    if now < last_leg_end + last_try + _RECHECK_MARGIN:
+        return f"{window.key}:records@{now:%Y-%m-%dT%H:%M}"
+    reached = [age for age in RECORD_RECHECKS if now >= window.end + age]
+    return f"{window.key}:records+{reached[-1] // timedelta(hours=1)}h" if reached else None
