@@ -45,11 +45,15 @@ TRUE_LEG_SCHEMA = pl.Schema(
         "conference_id": pl.String(),
         "participants": pl.List(pl.String()),
         "other_party": pl.String(),
+        "service_number": pl.String(),
         "has_lost_event": pl.Boolean(),
         "has_skew": pl.Boolean(),
     }
 )
-"""One row for each true leg. The key for comparison is tenant, agent extension, root call key and start time."""
+"""One row for each true leg. The key for comparison is tenant, agent extension, root call key and start time.
+
+`service_number` is what the customer of an inbound call dialled, whether the events show it or not.
+"""
 
 REPORT_SCHEMA = pl.Schema(
     {name: pl.Int64() if name == "time" else pl.String() for name in Report._fields},
@@ -96,6 +100,7 @@ def true_leg_rows(
             f"{call['root_call_key']}_CONF" if share.is_in_conference else None,
             participants,
             ledger.other_party,
+            call["service_number"],
             has_lost_event,
             has_skew,
         )

@@ -98,8 +98,18 @@ def _agent_entry(tenant: Tenant, agent: Agent, phone: str) -> dict[str, Any]:
         "tenant_id": tenant.tenant_id,
         "extension": agent.extension,
         "device": phone,
-        "agent_id": str(700000 + number),
-        "agent_name": f"{FIRST_NAMES[number % len(FIRST_NAMES)]} {LAST_NAMES[number % len(LAST_NAMES)]}",
+        "agent_id": agent_id_of(number),
+        "agent_name": agent_name_of(number),
         "team": TEAMS[number % len(TEAMS)],
         "time_zone": TIME_ZONES[tenant.index % len(TIME_ZONES)],
     }
+
+
+def agent_id_of(extension: int) -> str:
+    """The id with which the agent of an extension logs in."""
+    return str(700_000 + extension)
+
+
+def agent_name_of(extension: int) -> str:
+    """The name of the agent of an extension."""
+    return f"{FIRST_NAMES[extension % len(FIRST_NAMES)]} {LAST_NAMES[extension % len(LAST_NAMES)]}"

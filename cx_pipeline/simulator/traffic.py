@@ -173,6 +173,7 @@ class _Simulation:
             "source": stamp.source,
             "root_call_key": story.keys[0].normal,
             "call_keys": sorted(key.normal for key in story.keys),
+            "service_number": story.service_number if story.ledger.direction == "INBOUND" else None,
         }
         first_fact = story.reporter.reports[0].time
         self.legs.extend(

@@ -61,6 +61,7 @@ def true_legs(story: Story) -> list[dict[str, Any]]:
         "source": "jtapi",
         "root_call_key": "KEY",
         "call_keys": [],
+        "service_number": None,
     }
     rows = true_leg_rows(call, story.ledger, first_fact=0, has_lost_event=False, has_skew=False)
     return true_leg_frame(rows).to_dicts()

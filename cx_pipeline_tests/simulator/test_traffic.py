@@ -15,6 +15,7 @@ from cx_pipeline.core.events.schema import EVENT_SCHEMA
 from cx_pipeline.simulator.frames import TRUE_LEG_SCHEMA
 from cx_pipeline.simulator.plan import REALISTIC, Noise
 from cx_pipeline.simulator.scenarios import SCENARIOS, TABLE_SCENARIOS
+from cx_pipeline.simulator.site import SERVICE_NUMBERS
 from cx_pipeline.simulator.story import UNOBSERVED_NODE
 from cx_pipeline.simulator.traffic import Traffic, simulate_traffic
 from cx_pipeline_tests.simulator.stage import START, plan
@@ -59,7 +60,7 @@ def test_the_bytes_of_a_plan_do_not_change_unnoticed() -> None:
     """Pinned: whoever changes this changes every simulated file, which wants a line in the change log."""
     traffic = simulate_traffic(plan(calls=50, dialect="both", tenants=2, noise=REALISTIC))
     text = traffic.events.write_csv() + traffic.legs.write_ndjson()
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "48b2970e89ea2b59"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "20b27119c7ec79c0"
 
 
 def test_another_seed_gives_other_calls() -> None:
@@ -117,6 +118,12 @@ def test_every_kind_of_call_is_made_in_both_dialects(busy_day: Traffic) -> None:
     }
     assert made["jtapi"] == {scenario.name for scenario in SCENARIOS}
     assert made["jtapi_table"] == {scenario.name for scenario in TABLE_SCENARIOS}
+
+
+def test_the_service_number_of_an_inbound_call_is_told_and_no_other_call_has_one(busy_day: Traffic) -> None:
+    is_told = pl.col("service_number").is_not_null()
+    assert busy_day.legs.filter(is_told != (pl.col("direction") == "INBOUND")).is_empty()
+    assert set(busy_day.legs["service_number"].drop_nulls()) == set(SERVICE_NUMBERS)
 
 
 def test_about_fifteen_percent_of_the_calls_have_several_keys() -> None:
