@@ -4,7 +4,7 @@ import warnings
 
 import dagster as dg
 
-from cx_pipeline.orchestration.alerts import failure_sensor
+from cx_pipeline.orchestration.alerts import failure_sensors
 from cx_pipeline.orchestration.assets.ingest import ingest_assets
 from cx_pipeline.orchestration.assets.legs import leg_assets
 from cx_pipeline.orchestration.jobs import window_jobs
@@ -27,7 +27,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
         sensors=[
             listener_sensor(settings, partitions),
             late_data_sensor(settings, partitions),
-            failure_sensor(),
+            *failure_sensors(),
         ],
         resources={"database": dg.ResourceParam[Database](), "frames": dg.ResourceParam[Frames]()},
         # Steps of one run share a process: a process for each would cost ten seconds a run.

@@ -6,9 +6,12 @@ Plain objects, handed over by `dg.ResourceParam`: they have no configuration of 
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cx_pipeline.settings import Settings, load_settings
+from cx_pipeline.settings import load_settings
 
 if TYPE_CHECKING:  # the bodies import what they need: a code location should not load drivers to draw a graph
+    from pathlib import Path
+
+    from pydantic import SecretStr
     from sqlalchemy import Engine
 
     from cx_pipeline.adapters.database.event_store import EventStore
@@ -40,7 +43,8 @@ class Database:
 
     def engine(self) -> "Engine":
         """One engine, with its pool, for each process."""
-        return _engine(load_settings())
+        settings = load_settings()
+        return _engine(settings.home, settings.database_url)
 
 
 class Frames:
@@ -54,7 +58,8 @@ class Frames:
 
 
 @cache
-def _engine(settings: Settings) -> "Engine":
+def _engine(_home: "Path", _database_url: "SecretStr | None") -> "Engine":
+    """The engine of the settings, one for each place of the database that they name."""
     from cx_pipeline.adapters.database.connection import open_engine
 
-    return open_engine(settings)
+    return open_engine(load_settings())

@@ -24,12 +24,13 @@ def receiver(monkeypatch: pytest.MonkeyPatch):
 class Alerts:
     """The sensor, tick after tick, as the daemon has it."""
 
-    def __init__(self, deployment: Deployment) -> None:
+    def __init__(self, deployment: Deployment, name: str = "run_failure_alerts") -> None:
         self.deployment = deployment
+        self.name = name
         self.cursor: str | None = None
 
     def tick(self) -> str | None:
-        sensor = self.deployment.definitions.resolve_sensor_def("run_failure_alerts")
+        sensor = self.deployment.definitions.resolve_sensor_def(self.name)
         context = dg.build_sensor_context(instance=self.deployment.instance, cursor=self.cursor)
         data = sensor.evaluate_tick(context)
         self.cursor = data.cursor
@@ -163,3 +164,37 @@ def test_the_webhook_s_address_is_in_no_cursor(deployment: Deployment, receiver:
     alerting.tick()
     assert load_settings().alert_webhook_url == receiver.url
     assert "s3cret" not in (alerting.cursor or "")
+
+
+def skewed(key: str) -> list[dict[str, object]]:
+    """A call whose listener's clock runs three seconds ahead: the check warns, the run succeeds."""
+    return [
+        {**row, "received_at": row["event_time"] - timedelta(seconds=3)}  # type: ignore[operator]
+        for row in call(key, TEN, lasts=timedelta(minutes=1))
+    ]
+
+
+def test_a_failed_check_is_told_though_its_run_succeeds(deployment: Deployment, receiver: Receiver):
+    deployment.store(*skewed("1_1"))
+    run_id = deployment.run(KEY).run_id
+    runs, checks = Alerts(deployment), Alerts(deployment, "check_failure_alerts")
+    for alerting in (runs, checks, runs, checks):
+        alerting.tick()
+    (text,) = texts(receiver)
+    assert text.startswith("Failed: call_legs, check clock_skew, ")
+    assert "clocks run ahead of ours: jtapi by 3000 ms" in text
+    assert text.endswith(f"https://cx.example.org/runs/{run_id}")
+
+
+def test_a_check_is_over_when_it_passes_and_has_not_failed_for_a_while(deployment: Deployment):
+    deployment.store(*skewed("1_1"))
+    deployment.run(KEY)
+    now, channels = datetime.now(UTC), {"webhook": None}
+    begun = alerts.take_notice(deployment.instance, alerts.AlertState(), channels, now, alerts.CHECKS)
+    deployment.run("2026-03-02-11:00")  # another window, whose clocks agree
+    soon = alerts.take_notice(deployment.instance, begun, channels, now + timedelta(minutes=1), alerts.CHECKS)
+    later = alerts.take_notice(
+        deployment.instance, soon, channels, now + timedelta(minutes=11), alerts.CHECKS
+    )
+    said = [[item.message.occasion for item in state.waiting] for state in (begun, soon, later)]
+    assert said == [["FAILED"], ["FAILED"], ["FAILED", "RECOVERED"]]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 from sqlalchemy import Engine, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.message_tables import listener_heartbeat
@@ -107,7 +107,7 @@ class Heartbeats:
                 table.c.is_connected,
                 table.c.failed_reconnections,
             )
-            .distinct(table.c.source, table.c.listener_id)
+            .ext(distinct_on(table.c.source, table.c.listener_id))
             .where(table.c.beat_at >= since)
             .order_by(table.c.source, table.c.listener_id, table.c.beat_at.desc())
         )
