@@ -100,6 +100,14 @@ class FrameStore:
             raise InputError(message) from None
         return StoredFrame(contract.conform(frame), mark)
 
+    def find(self, contract: FrameContract, window: Window) -> StoredFrame | None:
+        """The window's frame, null if there is none.
+
+        Raises:
+            SchemaError: what lies there has not the contract's columns and types.
+        """
+        return self.read(contract, window) if self._path(contract.name, window).exists() else None
+
     def paths(self) -> Iterator[Path]:
         """All files of frames, finished and temporary ones."""
         for pattern in ("*.parquet", f"*{TEMPORARY_SUFFIX}"):
