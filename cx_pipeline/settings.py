@@ -3,6 +3,7 @@
 Nothing here is read at import: call `load_settings()` where a command or a resource starts.
 """
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -17,9 +18,10 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from cx_pipeline.core.calls.rules import CorrelationRules
+from cx_pipeline.core.enrichment.rules import EnrichmentRules
 from cx_pipeline.core.errors import ConfigurationError
 
 
@@ -160,6 +162,49 @@ class Settings(BaseSettings):
             min_reportable=timedelta(seconds=self.min_reportable_s),
         )
 
+    @property
+    def enrichment_rules(self) -> EnrichmentRules:
+        """The matching's numbers for this deployment."""
+        return EnrichmentRules(
+            match_slack=timedelta(minutes=self.match_slack_minutes),
+            outbound_service_identifiers=self.outbound_service_identifiers,
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables by which another process reads these settings, secrets included: never print them."""
+        return {
+            f"CX_{name.upper()}": text
+            for name, field in type(self).model_fields.items()
+            if (value := getattr(self, name)) != field.get_default(call_default_factory=True)
+            and (text := _as_variable(value)) is not None
+        }
+
+
+def _as_variable(value: object) -> str | None:
+    plain = _revealed(value)
+    if isinstance(plain, dict | list):
+        return json.dumps(plain)
+    return str(plain).lower() if isinstance(plain, bool) else None if plain is None else str(plain)
+
+
+def _revealed(value: object) -> object:
+    """The value in JSON's types, secrets in the clear."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, BaseModel):
+        return {
+            name: shown
+            for name in type(value).model_fields
+            if (shown := _revealed(getattr(value, name))) is not None
+        }
+    if isinstance(value, tuple | list):
+        return [_revealed(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _revealed(item) for key, item in value.items()}
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, bool | int | float | None) else str(value)
+
 
 def load_settings() -> Settings:
     """Read the settings of this process.
@@ -172,3 +217,7 @@ def load_settings() -> Settings:
     except ValidationError as error:
         wrong = "; ".join(f"CX_{'_'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
         raise ConfigurationError(f"settings are wrong: {wrong}") from None
+    except SettingsError as error:
+        # Its cause holds the value, which may be a secret.
+        field = next((name for name in Settings.model_fields if f'"{name}"' in str(error)), "")
+        raise ConfigurationError(f"settings are wrong: CX_{field.upper()} is not JSON") from None

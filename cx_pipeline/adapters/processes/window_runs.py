@@ -56,14 +56,8 @@ def compute_windows(settings: Settings, windows: Sequence[Window], log: Path) ->
 def _environment(settings: Settings, dagster: Mapping[str, str]) -> dict[str, str]:
     """What the process sees: of this deployment's settings, none but these."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
-    own = {
-        "CX_FIRST_WINDOW": settings.first_window.isoformat(),
-        "CX_WINDOW_MINUTES": str(settings.window_minutes),
-        "CX_MAX_SILENCE_S": str(settings.max_silence_s),
-        "CX_MIN_REPORTABLE_S": str(settings.min_reportable_s),
-    }
-    if settings.directory_file is not None:
-        own["CX_DIRECTORY_FILE"] = str(settings.directory_file)
+    # The home and the database are named by what Dagster's own configuration reads.
+    own = {name: value for name, value in settings.as_environment().items() if name not in dagster}
     # It runs in a folder without .env, and imports this package wherever this process found it.
     package = str(Path(cx_pipeline.__file__).resolve().parents[1])
     path = os.pathsep.join(filter(None, [package, others.get("PYTHONPATH")]))
