@@ -14,6 +14,7 @@ from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.locks import ENRICHED_WRITE_LOCK
 from cx_pipeline.adapters.database.message_tables import enriched_leg
 from cx_pipeline.adapters.database.row_text import for_table
+from cx_pipeline.adapters.database.snapshot import open_snapshot
 from cx_pipeline.adapters.database.staging import stage, staging_table
 from cx_pipeline.adapters.database.tables import call_leg
 from cx_pipeline.core.enrichment.schema import COMPLETE, ENRICHED_LEG_SCHEMA, FROM_EVENTS, FROM_RECORD
@@ -74,6 +75,19 @@ class EnrichedLegs:
         """
         order = ("tenant_id", "call_id", "leg_number")
         return read_table(self._engine, enriched_leg.name, ENRICHED_LEG_SCHEMA, order, "tenant_id", tenants)
+
+    def ids_of(self, window: Window) -> pl.Series:
+        """The ids of the legs that a window owns now.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer, or not in time.
+        """
+        with open_snapshot(self._engine) as snapshot:
+            rows = snapshot.frame(
+                "SELECT leg_id::text AS leg_id FROM enriched_leg WHERE window_start = {start}",
+                start=window.start,
+            )
+        return rows["leg_id"].cast(pl.String)
 
     def of_call(self, call_id: str) -> pl.DataFrame:
         """The legs of a call, `ENRICHED_LEG_SCHEMA`, in the order of their numbers.
