@@ -30,8 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID, insert
 from sqlalchemy.schema import CreateIndex
-from sqlalchemy.sql.dml import UpdateBase
+from sqlalchemy.sql.dml import Delete, UpdateBase
 
+from cx_pipeline.adapters.database.message_tables import vanished_leg
 from cx_pipeline.adapters.database.row_text import for_table
 from cx_pipeline.adapters.database.staging import stage, staging_table
 from cx_pipeline.adapters.database.tables import call, call_leg, open_call_key, window_computation
@@ -107,6 +108,7 @@ def merge(connection: Connection, window: Window, high_water: int, *, knows_othe
     _write(connection, call, _NEW_CALL, "call_id", window, high_water)
     deleted += _delete_legs_without_call(connection, window)
     updated, inserted = _write(connection, call_leg, _NEW_LEG, "leg_id", window, high_water)
+    _keep_legs_that_came_back(connection)
     staged = connection.execute(select(func.count()).select_from(_NEW_LEG)).scalar_one()
     unchanged = staged - inserted - updated
     return WriteCounts(inserted, updated, unchanged, deleted, refused, handed_over)
@@ -138,7 +140,8 @@ def _drop_refused(connection: Connection, window: Window, high_water: int) -> in
 def _delete_legs_gone_from_calls(connection: Connection) -> int:
     """Delete legs of the window's calls that these calls have no more, whoever owned the calls before."""
     still_there = exists().where(_NEW_LEG.c.leg_id == call_leg.c.leg_id)
-    return _rows(connection, delete(call_leg).where(call_leg.c.call_id == _NEW_CALL.c.call_id, ~still_there))
+    gone = delete(call_leg).where(call_leg.c.call_id == _NEW_CALL.c.call_id, ~still_there)
+    return _delete_legs(connection, gone)
 
 
 def _hand_over(connection: Connection, window: Window, high_water: int) -> int:
@@ -186,7 +189,22 @@ def _delete_gone_calls(connection: Connection, window: Window, is_open: ColumnEl
 
 def _delete_legs_without_call(connection: Connection, window: Window) -> int:
     has_call = exists().where(call.c.call_id == call_leg.c.call_id)
-    return _rows(connection, delete(call_leg).where(call_leg.c.window_start == window.start, ~has_call))
+    return _delete_legs(
+        connection, delete(call_leg).where(call_leg.c.window_start == window.start, ~has_call)
+    )
+
+
+def _delete_legs(connection: Connection, statement: Delete) -> int:
+    """Delete legs, and keep their ids until their messages are taken back; how many."""
+    deleted = statement.returning(call_leg.c.leg_id).cte("deleted")
+    kept = insert(vanished_leg).from_select(["leg_id"], select(deleted.c.leg_id), include_defaults=False)
+    again = kept.on_conflict_do_update(index_elements=["leg_id"], set_={"vanished_at": func.now()})
+    return _rows(connection, again)
+
+
+def _keep_legs_that_came_back(connection: Connection) -> None:
+    """A leg that is there has not vanished."""
+    connection.execute(delete(vanished_leg).where(vanished_leg.c.leg_id == _NEW_LEG.c.leg_id))
 
 
 def _write(

@@ -11,3 +11,6 @@ LEG_WRITE_LOCK = 7_203_004
 """Held (transaction) while a window's calls and legs are merged into the tables."""
 ENRICHED_WRITE_LOCK = 7_203_005
 """Held (transaction) while a window's enriched legs are merged into their table."""
+OUTBOX_PLAN_LOCK = 7_203_006
+"""Held (transaction) from the reading of what the outbox has to the writing of what it lacks, so that two runs do not
+write one message twice, and that the sequence of messages is the order of their commits."""

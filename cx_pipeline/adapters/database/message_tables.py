@@ -96,17 +96,12 @@ outbox_message = Table(
     Column("delivered_at", DateTime(timezone=True)),
     Column("died_at", DateTime(timezone=True)),
     UniqueConstraint("leg_id", "intent", "ordinal", "revision"),
+    Index("outbox_message_by_key", "ordering_key", "sequence"),
 )
 """Messages on their way out. Status WAITING, DELIVERED or DEAD; within an ordering key they leave in their sequence."""
 Index(
-    "outbox_message_waiting",
-    outbox_message.c.ordering_key,
+    "outbox_message_queue",
     outbox_message.c.sequence,
-    postgresql_where=outbox_message.c.status == "WAITING",
-)
-Index(
-    "outbox_message_due",
-    outbox_message.c.next_attempt_at,
     postgresql_where=outbox_message.c.status == "WAITING",
 )
 Index("outbox_message_dead", outbox_message.c.died_at, postgresql_where=outbox_message.c.status == "DEAD")

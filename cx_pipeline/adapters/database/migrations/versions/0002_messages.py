@@ -145,10 +145,10 @@ STATEMENTS = (
     CREATE INDEX outbox_message_dead ON outbox_message (died_at) WHERE status = 'DEAD'
     """,
     """
-    CREATE INDEX outbox_message_due ON outbox_message (next_attempt_at) WHERE status = 'WAITING'
+    CREATE INDEX outbox_message_queue ON outbox_message (sequence) WHERE status = 'WAITING'
     """,
     """
-    CREATE INDEX outbox_message_waiting ON outbox_message (ordering_key, sequence) WHERE status = 'WAITING'
+    CREATE INDEX outbox_message_by_key ON outbox_message (ordering_key, sequence)
     """,
     """
     CREATE TABLE call_conversation (
