@@ -23,6 +23,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 from cx_pipeline.core.calls.rules import CorrelationRules
 from cx_pipeline.core.enrichment.rules import EnrichmentRules
 from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.core.messages.building import MessageOptions
 
 
 class CiscoSourceSettings(BaseModel):
@@ -168,6 +169,15 @@ class Settings(BaseSettings):
         return EnrichmentRules(
             match_slack=timedelta(minutes=self.match_slack_minutes),
             outbound_service_identifiers=self.outbound_service_identifiers,
+        )
+
+    @property
+    def message_options(self) -> MessageOptions:
+        """What this deployment chose of its messages."""
+        return MessageOptions(
+            when=self.messages_when,
+            short_call_types=self.messages_short_call_types,
+            dialect=self.messages_dialect,
         )
 
     def as_environment(self) -> dict[str, str]:

@@ -1,8 +1,7 @@
 """The listeners' signs of life, and what else tells whether a call was heard of at all."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 from sqlalchemy import Engine, select
@@ -12,6 +11,10 @@ from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.message_tables import listener_heartbeat
 from cx_pipeline.adapters.database.snapshot import open_snapshot
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
+from cx_pipeline.core.listening import ListenerState
+
+LONGEST_OUTAGE = timedelta(days=7)
+"""So far before a time the last sign of life is looked for."""
 
 HEARTBEAT_SCHEMA = pl.Schema(
     {
@@ -23,17 +26,6 @@ HEARTBEAT_SCHEMA = pl.Schema(
     }
 )
 KEYS_WITH_EVENTS_SCHEMA = pl.Schema({"tenant_id": pl.String(), "call_key": pl.String()})
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerState:
-    """How a listener was when it last beat."""
-
-    source: str
-    listener_id: str
-    beat_at: datetime
-    is_connected: bool
-    failed_reconnections: int
 
 
 class Heartbeats:
@@ -77,18 +69,26 @@ class Heartbeats:
             connection.execute(row.on_conflict_do_nothing())
 
     def between(self, first: datetime, last: datetime) -> pl.DataFrame:
-        """The heartbeats in `[first, last]`, `HEARTBEAT_SCHEMA`, sorted.
+        """The heartbeats in `[first, last]`, and the newest connected one of each listener before; `HEARTBEAT_SCHEMA`, sorted.
 
         Raises:
             DatabaseUnavailableError: the database does not answer, or not in time.
         """
         with open_snapshot(self._engine) as snapshot:
             rows = snapshot.frame(
-                "SELECT nullif(tenant_id, '') AS tenant_id, source, listener_id, beat_at, is_connected "
-                "FROM listener_heartbeat WHERE beat_at BETWEEN {first} AND {last} "
-                "ORDER BY source, listener_id, beat_at, tenant_id",
+                """
+                SELECT nullif(tenant_id, '') AS tenant_id, source, listener_id, beat_at, is_connected FROM (
+                    SELECT * FROM listener_heartbeat WHERE beat_at BETWEEN {first} AND {last}
+                    UNION ALL (
+                        SELECT DISTINCT ON (source, listener_id, tenant_id) * FROM listener_heartbeat
+                        WHERE beat_at < {first} AND beat_at >= {earliest} AND is_connected
+                        ORDER BY source, listener_id, tenant_id, beat_at DESC
+                    )
+                ) AS beat ORDER BY source, listener_id, beat_at, tenant_id
+                """,
                 first=first,
                 last=last,
+                earliest=first - LONGEST_OUTAGE,
             )
         return rows.select(pl.col(name).cast(dtype) for name, dtype in HEARTBEAT_SCHEMA.items())
 

@@ -85,3 +85,9 @@ def distinct(chunks: Iterable[pl.DataFrame]) -> pl.DataFrame:
     if not frames:
         return CISCO_RECORD_SCHEMA.to_frame()
     return pl.concat(frames).unique("record_id", keep="last", maintain_order=True)
+
+
+def keys_in_all_forms(records: pl.DataFrame) -> list[str]:
+    """The records' call keys, sorted, each also without its node: so a listener may have written it."""
+    keys = records["call_key"].drop_nulls().unique()
+    return sorted({*keys, *keys.str.split("_").list.last()})

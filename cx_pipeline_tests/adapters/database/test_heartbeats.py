@@ -19,7 +19,16 @@ def test_heartbeats_come_back_as_they_were_noted_and_once(engine: Engine):
         (None, "jtapi", "l1", NOON + 10 * SECOND, True),
         ("red", "jtapi", "l2", NOON, False),
     ]
-    assert heartbeats.between(NOON + SECOND, NOON + 2 * SECOND).is_empty()
+
+
+def test_an_outage_that_began_before_is_known_by_the_last_sign_of_life(engine: Engine):
+    heartbeats = Heartbeats(engine)
+    for hours, is_connected in ((9, True), (8, True), (7, False)):
+        heartbeats.beat("jtapi", "l1", NOON - timedelta(hours=hours), is_connected=is_connected)
+    heartbeats.beat("jtapi", "l2", NOON - timedelta(days=8), is_connected=True)
+    assert heartbeats.between(NOON, NOON + MINUTE).rows() == [
+        (None, "jtapi", "l1", NOON - timedelta(hours=8), True)
+    ]
 
 
 def test_the_newest_heartbeat_of_each_listener_tells_how_often_it_tried_in_vain(engine: Engine):

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cx_pipeline.core.enrichment.reading import judged_at, may_go_on, only_since, spans_to_read
+from cx_pipeline.core.enrichment.reading import judged_at, keys_in_all_forms, may_go_on, only_since, spans_to_read
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
 from cx_pipeline.core.windows import Window
 
@@ -71,3 +71,8 @@ def test_once_in_each_lag_all_is_read_again_so_that_a_record_that_came_later_is_
 def test_a_window_computed_again_long_after_looks_from_the_moment_of_its_last_try():
     assert judged_at(WINDOW, TEN + 30 * MINUTE, HOUR) == TEN + 30 * MINUTE
     assert judged_at(WINDOW, NEXT_DAY, HOUR) == judged_at(WINDOW, NEXT_DAY + HOUR, HOUR) == WINDOW.end + HOUR
+
+
+def test_events_of_a_call_may_bear_its_key_without_the_node():
+    records = pl.DataFrame({"call_key": ["1_500", "700", None, "1_500", "other-vendor"]})
+    assert keys_in_all_forms(records) == ["1_500", "500", "700", "other-vendor"]
