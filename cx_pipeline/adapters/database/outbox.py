@@ -3,7 +3,7 @@
 Delivery takes it from there (`outbox_delivery`); what people ask of it is in `outbox_reading`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
@@ -20,21 +20,6 @@ from cx_pipeline.core.messages.outbox_row import OutboxRow
 
 LEG_DIGEST_SCHEMA = pl.Schema({"leg_id": pl.String(), "call_id": pl.String(), "digest": pl.String()})
 """Legs whose messages may leave, and of what these are made: equal digest, nothing to compare."""
-
-NEWEST_MESSAGE_SCHEMA = pl.Schema(
-    {
-        "leg_id": pl.String(),
-        "ordering_key": pl.String(),
-        "intent": pl.String(),
-        "ordinal": pl.Int32(),
-        "revision": pl.Int32(),
-        "message_id": pl.String(),
-        "fingerprint": pl.String(),
-        "payload": pl.String(),
-        "destination": pl.String(),
-    }
-)
-"""The newest revision of each message (leg, intent, ordinal), in the order in which they were written."""
 
 OUTBOX_ROW_SCHEMA = pl.Schema(
     {
@@ -62,9 +47,9 @@ class PlanState:
     changed: frozenset[str]
     """Legs of those asked for whose digest is new or another than their messages were made of."""
     vanished: tuple[str, ...]
-    """Legs that are no more and have messages, to be taken back."""
-    newest: pl.DataFrame
-    """`NEWEST_MESSAGE_SCHEMA`: of the changed and the vanished legs."""
+    """Legs that have messages and are no more, or may have none any more: to be taken back."""
+    newest: tuple[OutboxRow, ...]
+    """The newest revision of each message of the changed and the vanished legs, in the order of their writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +74,14 @@ class Outbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def plan(self, legs: pl.DataFrame, planner: Planner) -> PlanCounts:
+    def plan(self, legs: pl.DataFrame, planner: Planner, *, withdrawn: Iterable[str] = ()) -> PlanCounts:
         """Compare, let the planner say what is missing, and write it; one transaction, one plan at a time.
 
         Args:
             legs: `LEG_DIGEST_SCHEMA`, each leg once. Those that have vanished meanwhile are passed over.
             planner: pure: the messages that are to leave, in the order in which they are to leave.
+            withdrawn: ids of legs that are there and may have no messages (any more), none of them in `legs`. Those
+                that had some are taken back as the vanished are.
 
         Raises:
             DatabaseUnavailableError: the database did not answer; nothing is written.
@@ -104,7 +91,7 @@ class Outbox:
             stage(connection, _NEW_LEG, legs)
             connection.execute(text(f"ANALYZE {_NEW_LEG.name}"))
             connection.execute(select(func.pg_advisory_xact_lock(OUTBOX_PLAN_LOCK)))
-            state, without_messages = _state(connection)
+            state, without_messages = _state(connection, list(withdrawn))
             rows = planner(state) if state.changed or state.vanished else ()
             written = _write(connection, rows)
             _note_legs(connection)
@@ -112,7 +99,7 @@ class Outbox:
         return PlanCounts(len(state.changed), len(state.vanished), written)
 
 
-def _state(connection: Connection) -> tuple[PlanState, list[str]]:
+def _state(connection: Connection, withdrawn: list[str]) -> tuple[PlanState, list[str]]:
     """What the outbox has of the staged legs; and the vanished legs of which it has nothing."""
     connection.execute(
         delete(_NEW_LEG).where(
@@ -129,29 +116,39 @@ def _state(connection: Connection) -> tuple[PlanState, list[str]]:
         .order_by(vanished_leg.c.vanished_at, vanished_leg.c.leg_id)
         .limit(VANISHED_AT_ONCE)
     ).all()
-    vanished = tuple(row.leg_id for row in gone if row.has_messages)
+    vanished = tuple(
+        {row.leg_id: None for row in gone if row.has_messages} | _with_messages(connection, withdrawn)
+    )
     newest = _newest(connection, [*changed, *vanished])
     return PlanState(changed, vanished, newest), [row.leg_id for row in gone if not row.has_messages]
 
 
-def _newest(connection: Connection, leg_ids: Sequence[str]) -> pl.DataFrame:
+def _with_messages(connection: Connection, leg_ids: list[str]) -> dict[str, None]:
+    """Those of the legs of which the outbox has messages that were not taken back."""
     if not leg_ids:
-        return NEWEST_MESSAGE_SCHEMA.to_frame()
-    rows = connection.execute(_newest_query(), {"ids": list(leg_ids)}).all()
-    return pl.DataFrame(list(map(tuple, rows)), schema=NEWEST_MESSAGE_SCHEMA, orient="row")
+        return {}
+    known = select(message_leg.c.leg_id).where(message_leg.c.leg_id == func.any(_IDS))
+    return dict.fromkeys(connection.execute(known.order_by(message_leg.c.leg_id), {"ids": leg_ids}).scalars())
+
+
+def _newest(connection: Connection, leg_ids: list[str]) -> tuple[OutboxRow, ...]:
+    if not leg_ids:
+        return ()
+    rows = connection.execute(_newest_query(), {"ids": leg_ids})
+    return tuple(OutboxRow(**row) for row in rows.mappings())
 
 
 def _newest_query() -> Select[tuple[object, ...]]:
     table = outbox_message
     identity = (table.c.leg_id, table.c.intent, table.c.ordinal)
     newest = (
-        select(*(table.c[name] for name in NEWEST_MESSAGE_SCHEMA), table.c.sequence)
+        select(*(table.c[name] for name in OUTBOX_ROW_SCHEMA), table.c.sequence)
         .where(table.c.leg_id == func.any(_IDS))
         .distinct(*identity)
         .order_by(*identity, table.c.revision.desc())
         .subquery()
     )
-    return select(*(newest.c[name] for name in NEWEST_MESSAGE_SCHEMA)).order_by(newest.c.sequence)
+    return select(*(newest.c[name] for name in OUTBOX_ROW_SCHEMA)).order_by(newest.c.sequence)
 
 
 def _write(connection: Connection, rows: Sequence[OutboxRow]) -> int:

@@ -31,21 +31,27 @@ _DELIVERED = text("""
 
 
 @dataclass(frozen=True, slots=True)
-class OutboxFigures:
-    """How the outbox stands."""
+class OutboxStanding:
+    """What is in the outbox and has not been delivered; cheap to know, however much was."""
 
     waiting: int
     due: int
     """Of the waiting: those whose time has come, be it that an earlier one of their call has still to go."""
     backing_off: int
     """Of the waiting: those that were tried and failed, or are on their way."""
-    delivered: int
-    retried: int
-    """Of the delivered: those that took more than one attempt."""
     dead: int
     oldest_waiting_at: datetime | None
     """When the oldest waiting message was written."""
     newest_dead_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFigures(OutboxStanding):
+    """How the outbox stands, with what was delivered."""
+
+    delivered: int
+    retried: int
+    """Of the delivered: those that took more than one attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +87,14 @@ class OutboxReading:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    def standing(self, now: datetime) -> OutboxStanding:
+        """What waits and what is dead, at `now`."""
+        with database_errors("to read the outbox"), self._engine.connect() as connection:
+            values = connection.execute(_WAITING_AND_DEAD, {"now": now}).mappings().one()
+        return OutboxStanding(**{name: _in_utc(value) for name, value in values.items()})
+
     def figures(self, now: datetime) -> OutboxFigures:
-        """How the outbox stands at `now`."""
+        """How the outbox stands at `now`; counts all that was ever delivered."""
         with database_errors("to read the outbox"), self._engine.connect() as connection:
             values = dict(connection.execute(_WAITING_AND_DEAD, {"now": now}).mappings().one())
             values |= dict(connection.execute(_DELIVERED).mappings().one())
