@@ -49,6 +49,14 @@ def test_the_wheel_holds_the_instance_configuration(wheel: zipfile.Path) -> None
     assert (wheel / "cx_pipeline/dagster.yaml").read_bytes() == (REPOSITORY / "dagster.yaml").read_bytes()
 
 
+def test_the_wheel_holds_every_sql_statement_as_it_is_at_the_root(wheel: zipfile.Path) -> None:
+    statements = list((REPOSITORY / "sql").rglob("*.sql"))
+    assert statements
+    for statement in statements:
+        place = f"cx_pipeline/{statement.relative_to(REPOSITORY).as_posix()}"
+        assert (wheel / place).read_bytes() == statement.read_bytes()
+
+
 def test_the_wheel_carries_no_tests_and_the_licence(wheel: zipfile.Path) -> None:
     names = wheel.root.namelist()
     assert not [name for name in names if name.startswith(("cx_pipeline_tests", "benchmarks"))]
