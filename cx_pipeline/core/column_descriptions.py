@@ -92,3 +92,25 @@ QUARANTINE_COLUMNS = {
     "global_call_id": "Call id as the source wrote it, if it did.",
     "row": "The row as it came, as a JSON object.",
 }
+
+MESSAGE_COLUMNS = {
+    "message_id": "Deterministic UUID of leg, intent, ordinal and revision; the receiver's idempotency key.",
+    "sequence": "Order of writing; within an ordering key messages leave in it.",
+    "ordering_key": "Call id.",
+    "leg_id": "Leg that the message tells of.",
+    "intent": "CALL_LEG_STARTED, CALL_HOLD, CALL_RESUME, CALL_LEG_ENDED, WRAPUP, VOICE_RECORDING or SCREEN_RECORDING.",
+    "ordinal": "Which of several of the same intent in the leg: the number of the hold, from 0.",
+    "revision": "0 for the first, one more for each correction.",
+    "payload": "The JSON text that is sent, byte for byte.",
+    "fingerprint": "Hash of what the message says, its id and revision apart.",
+    "destination": "voice or third-party: which end point takes it.",
+    "status": "WAITING, DELIVERED or DEAD.",
+    "attempts": "How often it was sent.",
+    "next_attempt_at": "When it is due (UTC).",
+    "last_status_code": "Status code of the last answer; null if there was none.",
+    "last_error": "What went wrong last, in a line.",
+    "created_at": "When it was written (UTC).",
+    "first_attempt_at": "When it was sent first (UTC).",
+    "delivered_at": "When it was taken (UTC).",
+    "died_at": "When it was given up (UTC).",
+}

@@ -6,9 +6,16 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from cx_pipeline.core.calls.schema import CALL_SCHEMA, LEG_SCHEMA, QUARANTINE_SCHEMA
-from cx_pipeline.core.column_descriptions import CALL_COLUMNS, EVENT_COLUMNS, LEG_COLUMNS, QUARANTINE_COLUMNS
+from cx_pipeline.core.column_descriptions import (
+    CALL_COLUMNS,
+    EVENT_COLUMNS,
+    LEG_COLUMNS,
+    MESSAGE_COLUMNS,
+    QUARANTINE_COLUMNS,
+)
 from cx_pipeline.core.errors import SchemaError
 from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
+from cx_pipeline.core.messages.schema import MAY_BE_NULL, OUTBOX_MESSAGE_SCHEMA
 from cx_pipeline.core.windows import Window
 
 
@@ -148,6 +155,17 @@ QUARANTINED_EVENTS = FrameContract(
 
 FRAMES = {contract.name: contract for contract in (RAW_JTAPI_EVENTS, CALL_LEGS, CALLS, QUARANTINED_EVENTS)}
 """Every frame that the pipeline stores, by the name of its asset."""
+
+OUTBOX_MESSAGES = FrameContract(
+    name="outbox_message",
+    schema=OUTBOX_MESSAGE_SCHEMA,
+    descriptions=MESSAGE_COLUMNS,
+    sort_by=("sequence",),
+    required=tuple(name for name in OUTBOX_MESSAGE_SCHEMA if name not in MAY_BE_NULL),
+)
+
+TABLES = {"cim_messages": OUTBOX_MESSAGES}
+"""Assets that are rows of a table and no frame, by their name."""
 
 
 def frame_path(name: str, window: Window) -> str:

@@ -1,8 +1,8 @@
 """What should hold of the outbox, as verdicts: the checks of its asset are these."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from cx_pipeline.core.window_checks import Verdict
 
@@ -10,18 +10,23 @@ OLDEST_WAITING = timedelta(minutes=5)
 """A message that waits for longer is held up by something: delivery takes seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutboxStanding:
-    """How many messages wait and are dead, and since when the oldest of the waiting does."""
+class Standing(Protocol):
+    """How the outbox stands."""
 
-    waiting: int
-    dead: int
-    oldest_waiting_at: datetime | None
+    @property
+    def waiting(self) -> int:
+        """How many messages wait."""
+
+    @property
+    def dead(self) -> int:
+        """How many were refused for good."""
+
+    @property
+    def oldest_waiting_at(self) -> datetime | None:
+        """When the oldest of the waiting was written."""
 
 
-def outbox_verdicts(
-    standing: OutboxStanding, now: datetime, *, has_stopped: bool = False
-) -> Mapping[str, Verdict]:
+def outbox_verdicts(standing: Standing, now: datetime, *, has_stopped: bool = False) -> Mapping[str, Verdict]:
     """The verdicts on the outbox at `now`; `has_stopped`: the destination failed so often that delivery stopped."""
     return {
         "outbox_age": _age_verdict(standing, now, has_stopped),
@@ -29,7 +34,7 @@ def outbox_verdicts(
     }
 
 
-def _age_verdict(standing: OutboxStanding, now: datetime, has_stopped: bool) -> Verdict:
+def _age_verdict(standing: Standing, now: datetime, has_stopped: bool) -> Verdict:
     if standing.oldest_waiting_at is None:
         return Verdict(True, "no message waits", {"waiting": 0})
     age = max(now - standing.oldest_waiting_at, timedelta(0))
@@ -44,7 +49,7 @@ def _age_verdict(standing: OutboxStanding, now: datetime, has_stopped: bool) -> 
     return Verdict(True, told, figures)
 
 
-def _dead_verdict(standing: OutboxStanding) -> Verdict:
+def _dead_verdict(standing: Standing) -> Verdict:
     figures = {"dead": standing.dead}
     if not standing.dead:
         return Verdict(True, "no message is dead", figures)

@@ -1,8 +1,17 @@
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cx_pipeline.core.messages.verdicts import OutboxStanding, outbox_verdicts
+from cx_pipeline.core.messages.verdicts import outbox_verdicts
+
+
+@dataclass(frozen=True)
+class OutboxStanding:
+    waiting: int
+    dead: int
+    oldest_waiting_at: datetime | None
+
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 
