@@ -1,0 +1,46 @@
+"""The outbox as the planner sees it, in memory: what was written, newest of each slot, by the rules of its table."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from cx_pipeline.core.messages.building import DEFAULTS, Conversation, MessageOptions
+from cx_pipeline.core.messages.digests import changed_legs, withdrawn_legs
+from cx_pipeline.core.messages.outbox_row import OutboxRow
+from cx_pipeline.core.messages.planning import Plan, plan
+from cx_pipeline_tests.core.messages.enriched_legs import legs
+
+
+@dataclass
+class OutboxState:
+    rows: list[OutboxRow] = field(default_factory=list)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    def tick(
+        self,
+        *present: dict[str, Any],
+        vanished: Iterable[str] = (),
+        conversations: Mapping[str, Conversation] | None = None,
+        options: MessageOptions = DEFAULTS,
+    ) -> Plan:
+        """Plan for the legs that are there now and write the plan."""
+        frame = legs(*present)
+        known = pl.DataFrame(
+            {"leg_id": list(self.digests), "digest": list(self.digests.values())},
+            schema={"leg_id": pl.String, "digest": pl.String},
+        )
+        gone = [*vanished, *withdrawn_legs(frame, known)]
+        planned = plan(changed_legs(frame, known, options), self.newest(), gone, conversations or {}, options)
+        self.rows += planned.rows
+        self.digests |= {leg_id: digest for leg_id, _, digest in planned.legs}
+        for leg_id in planned.taken_back:
+            self.digests.pop(leg_id, None)
+        return planned
+
+    def newest(self) -> list[OutboxRow]:
+        slots: dict[tuple[str, str, int], OutboxRow] = {}
+        for row in self.rows:
+            slots[row.leg_id, row.intent, row.ordinal] = row
+        return list(slots.values())
