@@ -93,9 +93,18 @@ def paired(legs: pl.DataFrame, calls: pl.DataFrame, records: pl.DataFrame) -> pl
 
 
 def clocks_of_pairs(pairs: pl.DataFrame, records: pl.DataFrame, rules: EnrichmentRules) -> pl.DataFrame:
-    """The clock of each source, told by the pairs of one extension: `CLOCK_SCHEMA`."""
-    own = pairs.filter("is_own", "may_match").with_columns(leg_end="end")
-    return clocks_of(own, records["source"], rules)
+    """The clock of each source, `CLOCK_SCHEMA`.
+
+    Told by the legs and records of one key and extension that have no other of it; and by those of a key that has but
+    one leg and one record, where the record bears no extension.
+    """
+    alone = (pl.len().over("leg") == 1) & (pl.len().over("record") == 1)
+    ended = pairs.filter("may_match")
+    own = ended.filter("is_own").filter(alone)
+    only = ended.filter(alone).filter(pl.col("its_extension").is_null())
+    columns = ["source", "record_end", "work"]
+    clear = pl.concat([own, only]).filter(~pl.col("is_end_estimated")).select(*columns, leg_end="end")
+    return clocks_of(clear, records["source"], rules)
 
 
 def on_our_clock(pairs: pl.DataFrame, clocks: pl.DataFrame) -> pl.DataFrame:

@@ -35,20 +35,18 @@ class _Clock:
 def clocks_of(pairs: pl.DataFrame, sources: pl.Series, rules: EnrichmentRules) -> pl.DataFrame:
     """The clock of each source (`CLOCK_SCHEMA`), sorted by source.
 
-    Of clear pairs, one leg and one record of one key and extension, the median difference of their ends counts: a few
-    wrong ends do not move it, and a clock that runs 5 s ahead moves it by 5 s.
+    The median difference of the ends of clear pairs counts: a few wrong ends do not move it, and a clock that runs 5 s
+    ahead moves it by 5 s.
 
     Args:
-        pairs: legs and records of one key and extension: `leg`, `record`, `source`, `leg_end`, `record_end`, `work`
-            (microseconds), `is_end_estimated`.
+        pairs: legs and records that belong together beyond doubt: `source`, `leg_end`, `record_end`, `work`
+            (microseconds).
         sources: the names of all sources of which there are records.
         rules: how many pairs are needed, and how near they must lie.
     """
-    alone = (pl.len().over("leg") == 1) & (pl.len().over("record") == 1)
     slack = rules.match_slack // rules.match_slack.resolution
     apart = pl.col("record_end") - pl.col("leg_end")
-    clear = pairs.filter(alone, ~pl.col("is_end_estimated")).select("source", "work", apart=apart)
-    clear = clear.filter(pl.col("apart").abs() <= slack)
+    clear = pairs.select("source", "work", apart=apart).filter(pl.col("apart").abs() <= slack)
     rows = []
     for source in sorted(sources.unique().drop_nulls()):
         own = clear.filter(pl.col("source") == source)
