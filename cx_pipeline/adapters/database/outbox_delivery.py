@@ -110,9 +110,9 @@ class DeliveryLedger:
     All methods raise DatabaseUnavailableError, once several tries were in vain.
     """
 
-    def __init__(self, engine: Engine, on_step: StepHook = lambda _: None) -> None:
+    def __init__(self, engine: Engine, on_step: StepHook | None = None) -> None:
         self._engine = engine
-        self._on_step = on_step
+        self._on_step = on_step or (lambda _: None)
 
     def now(self) -> datetime:
         """The database's clock: that of all deliverers, whatever their machines think."""

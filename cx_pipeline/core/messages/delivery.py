@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-from cx_pipeline.core.messages.outbox_row import DEAD, DELIVERED, WAITING
+from cx_pipeline.core.messages.outbox_row import DEAD, DELIVERED, WAITING, Destination
 
 STOP_AFTER = 10
 """So many transient failures in a row end a tick."""
@@ -60,7 +60,7 @@ class Claim:
 
     message_id: str
     ordering_key: str
-    destination: str
+    destination: Destination
     payload: str
     sequence: int
     attempts: int
