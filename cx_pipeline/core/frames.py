@@ -13,6 +13,8 @@ from cx_pipeline.core.column_descriptions import (
     MESSAGE_COLUMNS,
     QUARANTINE_COLUMNS,
 )
+from cx_pipeline.core.enrichment.column_descriptions import ENRICHED_LEG_COLUMNS, RECORD_COLUMNS
+from cx_pipeline.core.enrichment.schema import CISCO_RECORD_SCHEMA, ENRICHED_LEG_SCHEMA
 from cx_pipeline.core.errors import SchemaError
 from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
 from cx_pipeline.core.messages.schema import MAY_BE_NULL, OUTBOX_MESSAGE_SCHEMA
@@ -153,7 +155,45 @@ QUARANTINED_EVENTS = FrameContract(
     sources={"event_time": ("event_time",), "global_call_id": ("global_call_id",)},
 )
 
-FRAMES = {contract.name: contract for contract in (RAW_JTAPI_EVENTS, CALL_LEGS, CALLS, QUARANTINED_EVENTS)}
+RAW_CISCO_CALL_DETAILS = FrameContract(
+    name="raw_cisco_call_details",
+    schema=CISCO_RECORD_SCHEMA,
+    descriptions=RECORD_COLUMNS,
+    sort_by=("ended_at", "record_id"),
+    required=("record_id", "source"),
+)
+
+ENRICHED_CALL_LEGS = FrameContract(
+    name="enriched_call_legs",
+    schema=ENRICHED_LEG_SCHEMA,
+    descriptions=ENRICHED_LEG_COLUMNS,
+    sort_by=CALL_LEGS.sort_by,
+    required=(*CALL_LEGS.required, "origin", "cx_call_id", "enrichment_status", "is_decided"),
+    sources={
+        **{name: (name,) for name in ENRICHED_LEG_SCHEMA if name in LEG_SCHEMA},
+        "cx_call_id": ("call_id",),
+        "enrichment_status": ("status", "end_time"),
+        "enrichment_tries": ("end_time",),
+        "is_decided": ("status", "end_time"),
+        "customer_identifier": ("other_party", "direction"),
+        "service_identifier": ("tenant_id", "direction"),
+        "agent_id": ("tenant_id", "agent_extension", "start_time"),
+        "agent_name": ("tenant_id", "agent_extension", "start_time"),
+        "match_distance_ms": ("end_time",),
+        "has_duration_mismatch": ("duration_ms",),
+        "has_extension_mismatch": ("agent_extension",),
+    },
+)
+
+_CONTRACTS = (
+    RAW_JTAPI_EVENTS,
+    CALL_LEGS,
+    CALLS,
+    QUARANTINED_EVENTS,
+    RAW_CISCO_CALL_DETAILS,
+    ENRICHED_CALL_LEGS,
+)
+FRAMES = {contract.name: contract for contract in _CONTRACTS}
 """Every frame that the pipeline stores, by the name of its asset."""
 
 OUTBOX_MESSAGES = FrameContract(

@@ -26,6 +26,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from typing import Any
 
 import polars as pl
@@ -182,7 +183,7 @@ def _with_defaults(row: dict[str, Any], number: int) -> dict[str, Any]:
     """What a test does not care about."""
     end = row.get("end_time")
     told = {name: value for name, value in row.items() if value is not None}
-    leg = {
+    return {
         "call_id": "1",
         "tenant_id": "default",
         "leg_number": number,
@@ -202,7 +203,6 @@ def _with_defaults(row: dict[str, Any], number: int) -> dict[str, Any]:
         "leg_key": row["leg_id"],
         **told,
     }
-    return leg
 
 
 def records_of(table: str) -> pl.DataFrame:
@@ -214,7 +214,7 @@ def records_of(table: str) -> pl.DataFrame:
 
 def time_of(text: str) -> datetime:
     """`10:00:05.250` of the day."""
-    return datetime.combine(DAY, datetime.strptime(text.ljust(15, "0") if "." in text else text, "%H:%M:%S.%f" if "." in text else "%H:%M:%S").time(), UTC)  # fmt: skip
+    return datetime.combine(DAY, clock_time.fromisoformat(text), UTC)
 
 
 def _rows(

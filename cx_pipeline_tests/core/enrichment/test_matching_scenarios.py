@@ -213,7 +213,7 @@ def test_without_extensions_the_closest_end_decides():
     ).has(
         """
         leg | record | method | distance | runner_up | runner_up_distance
-        A   | y      | TIME   | 2000     | -         | -     
+        A   | y      | TIME   | 2000     | -         | -
         B   | x      | TIME   | 2000     | y         | 178000
         """
     )
