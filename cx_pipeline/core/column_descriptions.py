@@ -114,3 +114,17 @@ MESSAGE_COLUMNS = {
     "delivered_at": "When it was taken (UTC).",
     "died_at": "When it was given up (UTC).",
 }
+
+ACTIVITY_COLUMNS = {
+    "activity_id": "Id of the activity; where it has none, that of its leg.",
+    "conversation_id": "Conversation of the call.",
+    "channel_session_id": "Channel session of the call in that conversation: what links of recordings name.",
+    "call_id": "CX call id, as messages bear it.",
+    "leg": "Readable name of the leg, as messages bear it.",
+    "leg_id": "Our id of the leg, where the list tells it.",
+    "agent_extension": "Extension of the agent.",
+    "agent_id": "Id of the agent.",
+    "start_time": "Begin of the leg (UTC).",
+    "end_time": "End of the leg (UTC); null while it goes on.",
+    "raw": "The activity as it came, a JSON object.",
+}

@@ -7,6 +7,7 @@ import polars as pl
 
 from cx_pipeline.core.calls.schema import CALL_SCHEMA, LEG_SCHEMA, QUARANTINE_SCHEMA
 from cx_pipeline.core.column_descriptions import (
+    ACTIVITY_COLUMNS,
     CALL_COLUMNS,
     EVENT_COLUMNS,
     LEG_COLUMNS,
@@ -17,6 +18,7 @@ from cx_pipeline.core.enrichment.column_descriptions import ENRICHED_LEG_COLUMNS
 from cx_pipeline.core.enrichment.schema import CISCO_RECORD_SCHEMA, ENRICHED_LEG_SCHEMA
 from cx_pipeline.core.errors import SchemaError
 from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
+from cx_pipeline.core.messages.activities import CCM_VOICE_ACTIVITY_SCHEMA
 from cx_pipeline.core.messages.schema import MAY_BE_NULL, OUTBOX_MESSAGE_SCHEMA
 from cx_pipeline.core.windows import Window
 
@@ -185,6 +187,14 @@ ENRICHED_CALL_LEGS = FrameContract(
     },
 )
 
+RAW_CCM_VOICE_ACTIVITIES = FrameContract(
+    name="raw_ccm_voice_activities",
+    schema=CCM_VOICE_ACTIVITY_SCHEMA,
+    descriptions=ACTIVITY_COLUMNS,
+    sort_by=("start_time", "activity_id"),
+    required=("activity_id", "raw"),
+)
+
 _CONTRACTS = (
     RAW_JTAPI_EVENTS,
     CALL_LEGS,
@@ -192,6 +202,7 @@ _CONTRACTS = (
     QUARANTINED_EVENTS,
     RAW_CISCO_CALL_DETAILS,
     ENRICHED_CALL_LEGS,
+    RAW_CCM_VOICE_ACTIVITIES,
 )
 FRAMES = {contract.name: contract for contract in _CONTRACTS}
 """Every frame that the pipeline stores, by the name of its asset."""
