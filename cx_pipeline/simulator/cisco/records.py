@@ -48,7 +48,7 @@ def simulate_records(legs: pl.DataFrame, plan: CiscoPlan) -> SimulatedCisco:
     return SimulatedCisco(
         plan=plan,
         tables=tables,
-        truth=truth_of(told, shares, plan),
+        truth=truth_of(told, shares),
         missing=missing_of(missing),
         peripheral_ids=peripheral_ids(sorted(set(legs["tenant_id"])), plan),
     )

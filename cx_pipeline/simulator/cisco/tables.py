@@ -2,15 +2,18 @@
 
 Rows stand in tables named `<table>_all`, with two columns more: the tenant they were simulated for, and when the row
 has reached the reporting database. The tables of Cisco's names are views of what has reached it by now, where `now`
-is the setting `simulated.now` of the session (a time with its zone), or the clock where that is not set.
+is the setting `simulated.now` of the session (a time with its zone), else the moment at which `set_clock` stopped the
+schema's clock, else the present.
 
 Names are lower case, as SQL Server and Informix take them in any case and PostgreSQL folds them.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 from sqlalchemy import (
     Boolean,
+    CheckConstraint,
     Column,
     Connection,
     DateTime,
@@ -24,6 +27,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    delete,
+    insert,
     text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
@@ -40,6 +45,9 @@ TENANT, REPLICATED = "tenant_id", "replicated_at"
 """The columns of those tables that are not Cisco's."""
 UTC_END = "callterminateddatetimeutc"
 """The column of Termination_Call_Detail that releases before 12.5 have not."""
+
+CLOCK = "simulated_clock"
+"""A table of one row: the moment at which the clock of the schema stands."""
 
 _CREATION_LOCK = 5_820_061
 _TO_THE_MILLISECOND = TIMESTAMP(precision=3)
@@ -219,6 +227,15 @@ _SEARCHED = {
 }
 
 
+def _clock(flavour: Flavour) -> Table:
+    return Table(
+        CLOCK,
+        MetaData(schema=SCHEMAS[flavour]),
+        Column("is_set", Boolean, CheckConstraint("is_set"), primary_key=True),
+        Column("stands_at", DateTime(timezone=True), nullable=False),
+    )
+
+
 def _tables(flavour: Flavour, declared: dict[str, _Columns]) -> dict[str, Table]:
     metadata = MetaData(schema=SCHEMAS[flavour])
     tables = {}
@@ -239,6 +256,7 @@ def _tables(flavour: Flavour, declared: dict[str, _Columns]) -> dict[str, Table]
 
 TABLES: dict[Flavour, dict[str, Table]] = {"ucce": _tables("ucce", _UCCE), "uccx": _tables("uccx", _UCCX)}
 """By flavour and name of Cisco's table (lower case): the table that holds its rows."""
+_CLOCKS = {flavour: _clock(flavour) for flavour in FLAVOURS}
 
 
 def create_tables(database: Engine | Connection, flavour: Flavour, version: str = "12.5") -> None:
@@ -256,9 +274,19 @@ def create_tables(database: Engine | Connection, flavour: Flavour, version: str 
     tables = TABLES[flavour]
     database.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _CREATION_LOCK})
     database.execute(CreateSchema(SCHEMAS[flavour], if_not_exists=True))
+    _CLOCKS[flavour].create(database, checkfirst=True)
     next(iter(tables.values())).metadata.create_all(database)
     for name, table in tables.items():
         _replace_view(database, name, table, hidden=() if version == "12.5" else (UTC_END,))
+
+
+def set_clock(engine: Engine, flavour: Flavour, stands_at: datetime | None) -> None:
+    """Stop the clock of a flavour's views, for all sessions: they show what had been replicated then. None: let it go."""
+    clock = _CLOCKS[flavour]
+    with engine.begin() as connection:
+        connection.execute(delete(clock))
+        if stands_at is not None:
+            connection.execute(insert(clock).values(is_set=True, stands_at=stands_at))
 
 
 def cisco_columns(table: Table) -> list[str]:
@@ -276,6 +304,7 @@ def _replace_view(connection: Connection, name: str, table: Table, hidden: tuple
             # The names are those declared above.
             f"CREATE VIEW {schema}.{name} AS SELECT {columns} FROM {schema}.{table.name}"  # noqa: S608
             f" WHERE {REPLICATED} <= "
-            "coalesce(nullif(current_setting('simulated.now', true), '')::timestamptz, now())"
+            "coalesce(nullif(current_setting('simulated.now', true), '')::timestamptz,"
+            f" (SELECT stands_at FROM {schema}.{CLOCK}), now())"
         )
     )

@@ -8,8 +8,8 @@ from cx_pipeline.simulator.cisco.shares import CALL, FIRST, FOREIGN, HANDLED, RE
 from cx_pipeline.simulator.cisco.wrap_ups import WRAP_UPS
 from cx_pipeline.simulator.phones import NODE_SHIFT
 
-TOGETHER_MS = 500
-"""Legs that end this close to each other end together."""
+TOGETHER_MS = 100
+"""Legs that end this close to each other end together: the phones of one call go down one after the other."""
 AWAY_FROM_ITS_LEG_S = (3600, 6 * 3600)
 KEY_RESTS = pl.duration(minutes=45)
 """A key is not given out again within this time, at either side: 24 bits do not wrap so soon."""

@@ -3,7 +3,6 @@
 import polars as pl
 
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
-from cx_pipeline.simulator.cisco.plan import CiscoPlan
 from cx_pipeline.simulator.cisco.shares import CALL, LEG, ONE_LEG, SECOND
 
 TRUTH_SCHEMA = pl.Schema(
@@ -49,16 +48,17 @@ MISSING_SCHEMA = pl.Schema(
 )
 """The completed legs that have no record."""
 
-TOGETHER_MS = 1_000
+TOGETHER_MS = 400
+"""Ends this close to each other cannot be told apart, as clocks are off by some tenths of a second."""
 APART_MS = 15_000
 """Records of one agent that are further apart can be told from each other, whatever a clock's skew of some seconds."""
 
 
-def truth_of(records: pl.DataFrame, shares: pl.DataFrame, plan: CiscoPlan) -> pl.DataFrame:
+def truth_of(records: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
     """The truth of records (rows of `troubled`, with `record_key`) that come of the shares."""
     is_leg = pl.col("kind") == LEG
     own = records.filter(is_leg & _is_own())
-    unsure = pl.concat([_doubled(records), _among_equals(records, shares, own, plan)]).unique()
+    unsure = pl.concat([_doubled(records), _among_equals(records, shares, own)]).unique()
     return (
         records.join(unsure.with_columns(is_ambiguous=True), on=ONE_LEG, how="left", maintain_order="left")
         .join(_crowded(own).with_columns(is_crowded=True), on=ONE_LEG, how="left", maintain_order="left")
@@ -104,9 +104,7 @@ def _doubled(records: pl.DataFrame) -> pl.DataFrame:
     return records.filter(pl.col("kind") == SECOND).select(ONE_LEG)
 
 
-def _among_equals(
-    records: pl.DataFrame, shares: pl.DataFrame, own: pl.DataFrame, plan: CiscoPlan
-) -> pl.DataFrame:
+def _among_equals(records: pl.DataFrame, shares: pl.DataFrame, own: pl.DataFrame) -> pl.DataFrame:
     """The legs whose record does not bear their extension, and that end together with another that has none with its own."""
     lacking = shares.join(own, on=ONE_LEG, how="anti").select(*CALL, other="leg_number", other_end="end_time")
     pairs = (
@@ -115,7 +113,7 @@ def _among_equals(
         .filter(pl.col("other") != pl.col("leg_number"))
     )
     apart = (pl.col("end_time") - pl.col("other_end")).dt.total_milliseconds().abs()
-    return pairs.filter(apart <= TOGETHER_MS + 2 * plan.trouble.jitter_ms).select(ONE_LEG)
+    return pairs.filter(apart <= TOGETHER_MS).select(ONE_LEG)
 
 
 def _crowded(own: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,11 @@
 """The simulated tables: Cisco's names and columns, and views that show what has been replicated."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import Engine, text
 
-from cx_pipeline.simulator.cisco.tables import FLAVOURS, TABLES, create_tables
+from cx_pipeline.simulator.cisco.tables import FLAVOURS, TABLES, create_tables, set_clock
 
 ONE_CALL = """
     INSERT INTO cisco_ucce.termination_call_detail_all (recoverykey, peripheralcallkey, tenant_id, replicated_at)
@@ -56,3 +58,25 @@ def test_views_hide_what_is_not_replicated_at_the_simulated_moment(engine: Engin
     assert shown("2024-01-15T10:00:00Z") == [1]
     assert shown("2024-01-15T11:30:00+01:00") == [1, 2]
     assert shown("") == [1, 2]
+
+
+def test_a_clock_that_was_stopped_stands_for_all_sessions_until_it_is_let_go(engine: Engine) -> None:
+    create_tables(engine, "ucce")
+    with engine.begin() as connection:
+        for hour in (10, 11):
+            connection.execute(text(ONE_CALL), {"key": hour, "replicated_at": f"2024-01-15T{hour}:00:00Z"})
+
+    def count() -> int:
+        with engine.connect() as connection:
+            statement = text("SELECT count(*) FROM cisco_ucce.termination_call_detail")
+            return int(connection.execute(statement).scalar_one())
+
+    for stands_at, shown in (
+        (datetime(2024, 1, 15, 9, tzinfo=UTC), 0),
+        (datetime(2024, 1, 15, 10, tzinfo=UTC), 1),
+    ):
+        set_clock(engine, "ucce", stands_at)
+        create_tables(engine, "ucce")
+        assert count() == shown
+    set_clock(engine, "ucce", None)
+    assert count() == 2
