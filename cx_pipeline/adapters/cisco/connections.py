@@ -66,18 +66,19 @@ def driver_for(settings: CiscoSourceSettings, embedded_url: Callable[[], SecretS
 
 
 def _connection_text(settings: CiscoSourceSettings) -> str:
+    text, wrong = "", None
     if settings.connection is not None:
-        text = settings.connection.get_secret_value()
-    else:
+        text = settings.connection.get_secret_value().strip()
+    elif settings.connection_file is not None:
         try:
-            text = settings.connection_file.read_text(encoding="utf-8") if settings.connection_file else ""
+            text = settings.connection_file.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            message = f"Cisco source {settings.name!r}: its connection_file {settings.connection_file} cannot be read: {reason}"
-            raise SourceRefusedError(message) from None
-    if not text.strip():
-        raise SourceRefusedError(f"Cisco source {settings.name!r}: its connection is empty")
-    return text.strip()
+            wrong = f"its connection_file {settings.connection_file} cannot be read: {reason}"
+    if not text:
+        wrong = f"Cisco source {settings.name!r}: {wrong or 'its connection is empty'}"
+        raise SourceRefusedError(wrong)
+    return text
 
 
 class PostgresDriver:

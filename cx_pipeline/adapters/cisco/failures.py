@@ -17,7 +17,7 @@ by text only; then SQLSTATE, the longest beginning first:
     | 40…, 53…, 55…        | it is too busy, or chose us to wait          | unavailable |
     | all others, none     | not known: a wrong "never" would end a retry | unavailable |
 
-SQL Server tells a lacking right as 42000 with the native number 229 or 230. An unknown host is unavailable: a name
+SQL Server and Informix tell a lacking right as 42000, with the native number 229, 230 or -272. An unknown host is unavailable: a name
 server that is down looks the same.
 
 No message bears a connection string, a user name or a password. What a server says of a statement (42…) is told, as it
@@ -102,7 +102,7 @@ _STATES: dict[str, tuple[type[CxError], str]] = {
     "55": (_UNAVAILABLE, "it gave up the statement for others: see what keeps it busy"),
 }
 _LOST = r"server closed the connection|connection (is|was|has been) (lost|closed|broken)|link failure"
-_NO_RIGHT = r"permission was denied|permission denied|\((229|230)\)"
+_NO_RIGHT = r"permission was denied|permission denied|no select permission|\((229|230|-272)\)"
 _NO_COLUMN = r"invalid column name"
 _NO_TABLE = r"invalid object name"
 _SAID = re.compile(r"^(\[[^\]]*\]\s*)+|\s*\(-?\d+\)(\s*\(SQL\w+\))?\s*$")
@@ -169,7 +169,7 @@ def _error(kind: type[CxError], source: str, advice: str, detail: str | None) ->
 
 def _first_line(text: str) -> str:
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
-    return _SAID.sub("", line)
+    return _SAID.sub("", line).rstrip(";. ")
 
 
 def _struck_out(text: str, secrets: Collection[str]) -> str:

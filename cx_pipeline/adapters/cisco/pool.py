@@ -59,6 +59,7 @@ class SourceDatabase:
             if not _is_of_a_driver(error):
                 raise
             connection.invalidate()
+            self._start_anew()
             failed = reading_failed(
                 self._settings.name, DriverError.of(error), driver.secrets, statement.file.name
             )
@@ -70,6 +71,12 @@ class SourceDatabase:
         """Give back the pooled connections."""
         if self._pool is not None:
             self._pool.dispose()
+
+    def _start_anew(self) -> None:
+        """Drop the idle connections too: what ended one has probably ended them all."""
+        self.close()
+        if self._driver is not None:
+            self._pool = _pool(self._driver, self._settings.connect_timeout_s)
 
     def _reach(self) -> Driver:
         if self._driver is None:
