@@ -11,8 +11,10 @@ from cx_pipeline.core.enrichment.schema import AMBIGUOUS, FROM_RECORD, PARTIAL, 
 from cx_pipeline.core.frames import ENRICHED_CALL_LEGS
 from cx_pipeline.core.window_checks import SKEW_ERROR_MS, SKEW_WARNING_MS, Verdict, schema_verdict
 
-MOST_PENDING = 0.5
-"""Records reach the reporting database within minutes: where most are awaited, nothing is replicated."""
+MOST_PENDING = 0.2
+"""Records reach the reporting database within minutes: where many are awaited for longer, it is not replicated."""
+TRIES_BEFORE = 3
+"""A leg that waits is counted from this try on, a quarter of an hour after its end: before, waiting is as it should be."""
 MOST_PARTIAL = 0.05
 """More legs without a record, after an hour: a source is missing, or its keys are not those of the events."""
 MOST_AMBIGUOUS = 0.01
@@ -32,9 +34,9 @@ def enrichment_verdicts(enrichment: Enrichment, legs: pl.DataFrame) -> dict[str,
     enriched = enrichment.legs
     schema = schema_verdict(ENRICHED_CALL_LEGS, enriched)
     rates = {
-        "pending_rate": (PENDING, MOST_PENDING, "wait for their record"),
-        "partial_rate": (PARTIAL, MOST_PARTIAL, "never got their record"),
-        "ambiguous_rate": (AMBIGUOUS, MOST_AMBIGUOUS, "have several records that may be their own"),
+        "pending_rate": (PENDING, MOST_PENDING, "that ended a while ago wait for their record", TRIES_BEFORE),
+        "partial_rate": (PARTIAL, MOST_PARTIAL, "never got their record", 0),
+        "ambiguous_rate": (AMBIGUOUS, MOST_AMBIGUOUS, "have several records that may be their own", 0),
     }
     return {
         "schema": schema,
@@ -75,9 +77,17 @@ def one_record_one_leg_verdict(enriched: pl.DataFrame) -> Verdict:
     return Verdict(False, description, {"records": served.height, "wrong": twice.height})
 
 
-def rate_verdict(enriched: pl.DataFrame, status: str, most: float, what: str) -> Verdict:
-    """At most so many of the reportable legs that ended have a status, where a Cisco database is set at all."""
-    due = enriched.filter("is_reportable", pl.col("status") == COMPLETED)
+def rate_verdict(enriched: pl.DataFrame, status: str, most: float, what: str, tries: int) -> Verdict:
+    """At most so many of the reportable legs that ended have a status, where a Cisco database is set at all.
+
+    Args:
+        enriched: `ENRICHED_LEG_SCHEMA`.
+        status: the status.
+        most: the highest rate that is well.
+        what: the status in words.
+        tries: only legs with so many tries are counted.
+    """
+    due = enriched.filter("is_reportable", pl.col("status") == COMPLETED, pl.col("enrichment_tries") >= tries)
     due = due.filter(pl.col("enrichment_reason").ne_missing(NO_SOURCE))
     count = due.filter(pl.col("enrichment_status") == status).height
     rate = count / due.height if due.height else 0.0
