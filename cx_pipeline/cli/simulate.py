@@ -10,6 +10,7 @@ from rich.progress import Progress
 
 from cx_pipeline.cli.moments import MOMENT
 from cx_pipeline.cli.simulate_ccm import ccm
+from cx_pipeline.cli.simulate_cisco import cisco
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.simulator.plan import QUIET, Noise, TrafficPlan, noise_from_text
 
@@ -19,6 +20,9 @@ ROWS_A_BATCH = 200_000
 @click.group()
 def simulate() -> None:
     """Simulate a site: what it reports, and what truly happened."""
+
+
+simulate.add_command(cisco)
 
 
 simulate.add_command(ccm)

@@ -55,6 +55,21 @@ def write_true_legs(legs: pl.DataFrame, path: Path) -> None:
     _write(legs, path)
 
 
+def read_true_legs(path: Path) -> pl.DataFrame:
+    """True legs from the Parquet file that `write_true_legs` wrote.
+
+    Raises:
+        ConfigurationError: there is no such file, or it is no Parquet file.
+    """
+    require_suffix(path, (".parquet",))
+    try:
+        return pl.read_parquet(path)
+    except OSError as error:
+        raise ConfigurationError(f"cannot read {path}: {error.strerror or error}") from error
+    except pl.exceptions.PolarsError as error:
+        raise ConfigurationError(f"{path} is no Parquet file: {error}") from error
+
+
 def write_directory(directory: dict[str, list[dict[str, Any]]], path: Path) -> None:
     """Write the directory of the simulated site as YAML.
 

@@ -9,7 +9,7 @@ Names are lower case, as SQL Server and Informix take them in any case and Postg
 """
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import (
     Boolean,
@@ -17,23 +17,18 @@ from sqlalchemy import (
     Column,
     Connection,
     DateTime,
-    Double,
     Engine,
     Index,
-    Integer,
     MetaData,
-    Numeric,
-    SmallInteger,
-    String,
     Table,
     Text,
     delete,
     insert,
     text,
 )
-from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.schema import CreateSchema
-from sqlalchemy.types import TypeEngine
+
+from cx_pipeline.simulator.cisco.columns import SEARCHED, UCCE, UCCX, Columns
 
 Flavour = Literal["ucce", "uccx"]
 FLAVOURS: tuple[Flavour, ...] = ("ucce", "uccx")
@@ -50,181 +45,6 @@ CLOCK = "simulated_clock"
 """A table of one row: the moment at which the clock of the schema stands."""
 
 _CREATION_LOCK = 5_820_061
-_TO_THE_MILLISECOND = TIMESTAMP(precision=3)
-
-_Columns = dict[str, TypeEngine[Any]]
-
-
-def _numbered(name: str, first: int, last: int, kind: TypeEngine[Any]) -> _Columns:
-    return {f"{name}{number}": kind for number in range(first, last + 1)}
-
-
-_UCCE: dict[str, _Columns] = {
-    "Termination_Call_Detail": {
-        "RecoveryKey": Double(),
-        "DateTime": _TO_THE_MILLISECOND,
-        "DbDateTime": _TO_THE_MILLISECOND,
-        "TimeZone": Integer(),
-        "StartDateTimeUTC": _TO_THE_MILLISECOND,
-        "CallTerminatedDateTimeUTC": _TO_THE_MILLISECOND,
-        "PeripheralID": Integer(),
-        "PeripheralCallKey": Integer(),
-        "RouterCallKeyDay": Integer(),
-        "RouterCallKey": Integer(),
-        "RouterCallKeySequenceNumber": Integer(),
-        "ICRCallKey": Integer(),
-        "CallReferenceID": String(32),
-        "ANI": String(32),
-        "DNIS": String(32),
-        "DigitsDialed": String(40),
-        "CED": String(30),
-        "InstrumentPortNumber": String(32),
-        "AgentSkillTargetID": Integer(),
-        "AgentPeripheralNumber": String(32),
-        "SkillGroupSkillTargetID": Integer(),
-        "ServiceSkillTargetID": Integer(),
-        "NetworkTargetID": Integer(),
-        "PeripheralCallType": SmallInteger(),
-        "CallDisposition": SmallInteger(),
-        "CallDispositionFlag": SmallInteger(),
-        "CallTypeID": Integer(),
-        **_numbered("Variable", 1, 10, String(40)),
-        "WrapupData": String(512),
-        "NetQTime": Integer(),
-        "LocalQTime": Integer(),
-        "RingTime": Integer(),
-        "DelayTime": Integer(),
-        "TimeToAband": Integer(),
-        "HoldTime": Integer(),
-        "TalkTime": Integer(),
-        "WorkTime": Integer(),
-        "ConferenceTime": Integer(),
-        "Duration": Integer(),
-    },
-    "Agent": {
-        "SkillTargetID": Integer(),
-        "PeripheralID": Integer(),
-        "PeripheralNumber": String(32),
-        "PeripheralName": String(64),
-        "EnterpriseName": String(64),
-        "PersonID": Integer(),
-        "Deleted": String(1),
-    },
-    "Dialer_Detail": {
-        "RecoveryKey": Double(),
-        "DateTime": _TO_THE_MILLISECOND,
-        "DbDateTime": _TO_THE_MILLISECOND,
-        "TimeZone": Integer(),
-        "PeripheralID": Integer(),
-        "PeripheralCallKey": Integer(),
-        "PeripheralCallType": SmallInteger(),
-        "RouterCallKeyDay": Integer(),
-        "RouterCallKey": Integer(),
-        "CampaignID": Integer(),
-        "QueryRuleID": Integer(),
-        "DialingListID": Integer(),
-        "DialingMode": Integer(),
-        "AgentPeripheralNumber": String(32),
-        "SkillGroupSkillTargetID": Integer(),
-        "AccountNumber": String(32),
-        "FirstName": String(64),
-        "LastName": String(64),
-        "Phone": String(20),
-        "CallResult": SmallInteger(),
-        "CallDuration": Integer(),
-        "WrapupData": String(512),
-    },
-}
-_UCCX_KEY: _Columns = {
-    "sessionID": Numeric(18, 0),
-    "sessionSeqNum": SmallInteger(),
-    "nodeID": SmallInteger(),
-    "profileID": Integer(),
-}
-_UCCX: dict[str, _Columns] = {
-    "ContactCallDetail": {
-        **_UCCX_KEY,
-        "contactid": String(64),
-        "contactType": SmallInteger(),
-        "contactDisposition": SmallInteger(),
-        "originatorType": SmallInteger(),
-        "originatorID": Integer(),
-        "originatorDN": String(30),
-        "destinationType": SmallInteger(),
-        "destinationID": Integer(),
-        "destinationDN": String(30),
-        "startDateTime": _TO_THE_MILLISECOND,
-        "endDateTime": _TO_THE_MILLISECOND,
-        "gmtOffset": SmallInteger(),
-        "calledNumber": String(30),
-        "origCalledNumber": String(30),
-        "applicationID": Integer(),
-        "applicationName": String(30),
-        "connectTime": SmallInteger(),
-        **_numbered("customVariable", 1, 10, String(40)),
-        "transfer": Boolean(),
-        "conference": Boolean(),
-        "redirect": Boolean(),
-        "campaignID": Integer(),
-    },
-    "AgentConnectionDetail": {
-        **_UCCX_KEY,
-        "resourceID": Integer(),
-        "startDateTime": _TO_THE_MILLISECOND,
-        "endDateTime": _TO_THE_MILLISECOND,
-        "contactid": String(64),
-        "qIndex": SmallInteger(),
-        "gmtOffset": SmallInteger(),
-        "ringTime": SmallInteger(),
-        "talkTime": SmallInteger(),
-        "holdTime": SmallInteger(),
-        "workTime": SmallInteger(),
-        "callWrapupData": String(512),
-        "callResult": SmallInteger(),
-        "dialingListID": Integer(),
-    },
-    "ConsultLegDetail": {
-        **_UCCX_KEY,
-        "contactid": String(64),
-        "originatorResourceID": Integer(),
-        "destinationResourceID": Integer(),
-        "destinationDN": String(30),
-        "startDateTime": _TO_THE_MILLISECOND,
-        "endDateTime": _TO_THE_MILLISECOND,
-        "gmtOffset": SmallInteger(),
-        "ringTime": SmallInteger(),
-        "talkTime": SmallInteger(),
-        "holdTime": SmallInteger(),
-    },
-    "Resource": {
-        "resourceID": Integer(),
-        "profileID": Integer(),
-        "resourceLoginID": String(50),
-        "resourceName": String(50),
-        "extension": String(50),
-        "active": Boolean(),
-    },
-    "DialingList": {
-        "dialingListID": Integer(),
-        "campaignID": Integer(),
-        "accountNumber": String(40),
-        "firstName": String(64),
-        "lastName": String(64),
-        "phone01": String(28),
-        "callResult01": SmallInteger(),
-        "callStatus": SmallInteger(),
-    },
-}
-_SEARCHED = {
-    "termination_call_detail_all": ("datetime", UTC_END, "peripheralcallkey"),
-    "dialer_detail_all": ("datetime", "peripheralcallkey"),
-    "contactcalldetail_all": ("enddatetime", "sessionid", "contactid"),
-    "agentconnectiondetail_all": ("enddatetime", "sessionid"),
-    "consultlegdetail_all": ("enddatetime", "sessionid"),
-    "agent_all": ("skilltargetid",),
-    "resource_all": ("resourceid",),
-    "dialinglist_all": ("dialinglistid",),
-}
 
 
 def _clock(flavour: Flavour) -> Table:
@@ -236,7 +56,7 @@ def _clock(flavour: Flavour) -> Table:
     )
 
 
-def _tables(flavour: Flavour, declared: dict[str, _Columns]) -> dict[str, Table]:
+def _tables(flavour: Flavour, declared: dict[str, Columns]) -> dict[str, Table]:
     metadata = MetaData(schema=SCHEMAS[flavour])
     tables = {}
     for name, columns in declared.items():
@@ -248,13 +68,13 @@ def _tables(flavour: Flavour, declared: dict[str, _Columns]) -> dict[str, Table]
             Column(TENANT, Text, nullable=False, index=True),
             Column(REPLICATED, DateTime(timezone=True), nullable=False),
         )
-        for column in _SEARCHED[base]:
+        for column in SEARCHED[base]:
             Index(f"ix_{base}_{column}", table.c[column])
         tables[name.lower()] = table
     return tables
 
 
-TABLES: dict[Flavour, dict[str, Table]] = {"ucce": _tables("ucce", _UCCE), "uccx": _tables("uccx", _UCCX)}
+TABLES: dict[Flavour, dict[str, Table]] = {"ucce": _tables("ucce", UCCE), "uccx": _tables("uccx", UCCX)}
 """By flavour and name of Cisco's table (lower case): the table that holds its rows."""
 _CLOCKS = {flavour: _clock(flavour) for flavour in FLAVOURS}
 
