@@ -96,7 +96,7 @@ class _Leg:
         self.options = options
         self.start: datetime = row["start_time"]
         self.end: datetime = row["end_time"]
-        self.customer = self._customer()
+        self.customer = self._text("customer_identifier")
         self.service = self._text("service_identifier")
         call_id = row["cx_call_id"] or row["call_id"]
         extension = self._text("agent_extension")
@@ -183,11 +183,6 @@ class _Leg:
         if reason != "DIALOG_ENDED":
             return reason
         return OUTBOUND if self.row["direction"] == OUTBOUND else "NORMAL_CLEARING"
-
-    def _customer(self) -> str | None:
-        """The customer's number: the record's, else the number outside that the events tell."""
-        outside = None if self.row["direction"] == "INTERNAL" else self._text("other_party")
-        return self._text("customer_identifier") or outside
 
     def _placed(self) -> list[PlacedHold]:
         return [

@@ -20,7 +20,6 @@ SOURCE_COLUMNS = (
     "direction",
     "start_reason",
     "end_reason",
-    "other_party",
     "service_identifier",
     "customer_identifier",
     "agent_id",

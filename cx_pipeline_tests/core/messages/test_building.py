@@ -103,7 +103,6 @@ def test_what_is_not_known_is_left_out():
         direction=None,
         service_identifier=None,
         customer_identifier=None,
-        other_party=None,
     )
     assert "null" not in json.dumps(messages)
     assert "channelData" not in messages["CALL_LEG_STARTED"]["header"]
@@ -111,13 +110,6 @@ def test_what_is_not_known_is_left_out():
     assert not {"agentId", "agentName", "jtapiId", "direction"} & set(
         messages["CALL_LEG_STARTED"]["body"]["additionalDetail"]
     )
-
-
-def test_without_a_record_the_number_outside_is_the_customer_but_a_colleague_never_is():
-    outside = start_of(customer_identifier=None, other_party="+49301234")
-    assert outside["additionalDetail"]["customerIdentifier"] == "+49301234"
-    inside = start_of(customer_identifier=None, other_party="1006", direction="INTERNAL")
-    assert "customerIdentifier" not in inside["additionalDetail"]
 
 
 def test_the_diallers_call_id_is_that_of_all_messages():
