@@ -1,5 +1,6 @@
 -- Records of UCCE 12.5 and later that ended from :ended_from until before :ended_to (UTC): one row for each row of
--- Termination_Call_Detail, with its agent's name.
+-- Termination_Call_Detail that has an agent or an extension, with the agent's name. Rows that have neither are of
+-- route points and of the IVR: no leg is theirs.
 --
 -- The end in UTC has no index, DateTime (local to the central controller) has one: :wide_from and :wide_to are the
 -- same span, 16 hours wider on either side, so that it holds every local time of it. Rows from before an upgrade to
@@ -57,3 +58,4 @@ WHERE tcd.DateTime >= :wide_from
         tcd.CallTerminatedDateTimeUTC IS NULL
         OR (tcd.CallTerminatedDateTimeUTC >= :ended_from AND tcd.CallTerminatedDateTimeUTC < :ended_to)
     )
+    AND (tcd.AgentSkillTargetID IS NOT NULL OR tcd.InstrumentPortNumber IS NOT NULL)

@@ -1,5 +1,6 @@
 -- Records of UCCE before 12.5, which has no end in UTC: one row for each row of Termination_Call_Detail whose DateTime
--- lies from :local_from until before :local_to, of those whose TimeZone is :time_zone; with its agent's name.
+-- lies from :local_from until before :local_to, of those whose TimeZone is :time_zone and that have an agent or an
+-- extension; with the agent's name.
 --
 -- Asked once for each zone that time_zones.sql returns, with the span in the local time of that zone: exact, by the
 -- index on DateTime, and without arithmetic on dates, which is written differently in each database.
@@ -52,3 +53,4 @@ LEFT JOIN Agent a ON a.SkillTargetID = tcd.AgentSkillTargetID
 WHERE tcd.DateTime >= :local_from
     AND tcd.DateTime < :local_to
     AND COALESCE(tcd.TimeZone, 0) = :time_zone
+    AND (tcd.AgentSkillTargetID IS NOT NULL OR tcd.InstrumentPortNumber IS NOT NULL)

@@ -1,5 +1,6 @@
 -- Records of UCCX that ended from :ended_from until before :ended_to (UTC): one row for each agent connection, and one
--- for each call leg that has none (consultations, and calls that an agent dialled), with the agent whose it is.
+-- for each call leg that has none (consultations, and calls that an agent dialled), with the agent whose it is. A leg
+-- that is of no agent, as one abandoned in the queue, is not returned.
 --
 -- The end of the agent's part is asked for; the call leg's own, which is indexed, narrows it down: :wide_from and
 -- :wide_to are the same span, 16 hours wider on either side. Joins are by the tables' full keys, never by contactid
@@ -72,3 +73,4 @@ WHERE ccd.endDateTime >= :wide_from
     AND ccd.endDateTime < :wide_to
     AND COALESCE(acd.endDateTime, cl.endDateTime, ccd.endDateTime) >= :ended_from
     AND COALESCE(acd.endDateTime, cl.endDateTime, ccd.endDateTime) < :ended_to
+    AND COALESCE(acd.resourceID, cl.destinationResourceID, ccd.originatorID) IS NOT NULL

@@ -197,6 +197,15 @@ def test_a_row_without_a_call_id_is_kept_and_matches_no_call(fill: Fill, open_so
     assert read["call_key"].to_list() == [None, None]
 
 
+def test_a_row_of_no_agent_and_no_extension_is_no_record(fill: Fill, open_source: OpenSource) -> None:
+    nobody = {"AgentSkillTargetID": None, "InstrumentPortNumber": None}
+    extension = tcd(2, AgentSkillTargetID=None)
+    rows = [{**tcd(1), **nobody}, extension, tcd(3, InstrumentPortNumber=None)]
+    for version in ("12.5", "11.6"):
+        fill("ucce", version, termination_call_detail=rows)
+        assert set(records(open_source())["record_id"]) == {"hds:2", "hds:3"}
+
+
 def test_a_row_without_a_zone_is_kept_as_of_utc(fill: Fill, open_source: OpenSource) -> None:
     fill("ucce", "11.6", termination_call_detail=[{**tcd(1), "TimeZone": None}, tcd(2)])
     assert records(open_source())["record_id"].to_list() == ["hds:1", "hds:2"]

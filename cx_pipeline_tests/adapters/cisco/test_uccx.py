@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 
 from cx_pipeline.core.enrichment.schema import CISCO_RECORD_SCHEMA
-from cx_pipeline_tests.adapters.cisco.cisco_rows import KEY, NOON, acd, agent, ccd, naive, records
+from cx_pipeline_tests.adapters.cisco.cisco_rows import HOUR, KEY, NOON, acd, agent, ccd, naive, records
 from cx_pipeline_tests.adapters.cisco.conftest import Fill, OpenSource
 
 
@@ -130,5 +130,11 @@ def test_the_agents_part_decides_the_span_not_the_calls(fill: Fill, open_source:
 
 
 def test_a_contact_id_that_is_no_number_is_kept_as_it_is(fill: Fill, open_source: OpenSource) -> None:
-    fill("uccx", contactcalldetail=[ccd(contactid=" A1B2-C3 "), ccd(sessionID=90002, contactid=None)])
+    calls = [ccd(contactid=" A1B2-C3 "), ccd(sessionID=90002, contactid=None)]
+    fill("uccx", contactcalldetail=calls, agentconnectiondetail=[acd(7), acd(7, sessionID=90002)])
     assert records(open_source("uccx"))["call_key"].to_list() == ["A1B2-C3", None]
+
+
+def test_a_call_that_reached_no_agent_is_no_record(fill: Fill, open_source: OpenSource) -> None:
+    fill("uccx", contactcalldetail=[ccd(contactDisposition=1)])
+    assert list(open_source("uccx").read(*HOUR)) == []
