@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 from pydantic import SecretStr
 
+from cx_pipeline.adapters.ccm.connections import ConnectionStack
 from cx_pipeline.adapters.ccm.tokens import Tokens, tokens_of
 from cx_pipeline.adapters.database.outbox_delivery import StepHook
 from cx_pipeline.core.errors import ConfigurationError, CxError
@@ -118,18 +119,14 @@ def open_client(settings: Settings) -> httpx.AsyncClient:
     Raises:
         ConfigurationError: the file of authorities cannot be used.
     """
-    return httpx.AsyncClient(
-        timeout=httpx.Timeout(
-            settings.ccm_read_timeout_s,
-            connect=settings.ccm_connect_timeout_s,
-            pool=settings.ccm_total_timeout_s,
-        ),
-        limits=httpx.Limits(
-            max_connections=settings.ccm_concurrency, max_keepalive_connections=settings.ccm_concurrency
-        ),
-        verify=_authorities(settings),
-        trust_env=False,
-    )
+    authorities = _authorities(settings)
+
+    def connect() -> httpx.AsyncHTTPTransport:
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1)
+        return httpx.AsyncHTTPTransport(verify=authorities, trust_env=False, limits=one)
+
+    timeout = httpx.Timeout(settings.ccm_read_timeout_s, connect=settings.ccm_connect_timeout_s)
+    return httpx.AsyncClient(transport=ConnectionStack(connect), timeout=timeout, trust_env=False)
 
 
 def base_url(settings: Settings) -> str:
