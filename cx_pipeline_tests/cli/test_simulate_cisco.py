@@ -89,9 +89,11 @@ def test_running_it_again_replaces_the_records_of_its_tenants_and_leaves_others(
     assert run("cisco", "--legs", other, "--noise", "none").exit_code == 0
 
     def counts() -> dict[str, int]:
-        statement = "SELECT tenant_id, count(*) FROM cisco_ucce.termination_call_detail_all GROUP BY 1"
+        statement = (
+            "SELECT tenant_id, count(*) AS rows FROM cisco_ucce.termination_call_detail_all GROUP BY 1"
+        )
         with engine.connect() as connection:
-            return dict(connection.execute(text(statement)).tuples().all())
+            return {row.tenant_id: row.rows for row in connection.execute(text(statement))}
 
     kept = counts()
     for noise in ("none", "none", "none,missing=1"):
