@@ -61,8 +61,14 @@ def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
 class RunningManager:
     """A reference manager in a thread: its address, its ledger, and its failures, over HTTP like everybody else."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, server: Server, thread: Thread) -> None:
         self.url = url
+        self._server, self._thread = server, thread
+
+    def end(self) -> None:
+        """Answer what is under way, let go of what hangs, and end; a second time does nothing."""
+        self._server.should_exit = True
+        self._thread.join(2 * GRACE_S)
 
     def ledger(self, *, is_detailed: bool = True) -> dict[str, Any]:
         """What it counted."""
@@ -99,8 +105,8 @@ def running_ccm(options: ManagerOptions | None = None, *, port: int = 0) -> Iter
         server = Server(manager, listener)
         thread = Thread(target=server.serve_until_told, name="reference conversation manager", daemon=True)
         thread.start()
+        running = RunningManager(url, server, thread)
         try:
-            yield RunningManager(url)
+            yield running
         finally:
-            server.should_exit = True
-            thread.join(2 * GRACE_S)
+            running.end()
