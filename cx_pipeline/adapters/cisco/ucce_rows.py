@@ -15,8 +15,8 @@ RESERVATION_TYPES = (18, *range(27, 32))
 OUTBOUND_TYPES = (7, 8, 9, 17, *range(32, 38), 41)
 """Values of PeripheralCallType (guide 20.6.1; 8 and 9 by Cisco's table of call types)."""
 
-DIALLER_TOLERANCE = timedelta(hours=4)
-"""How far from the end of a call the dialler may have written of it. Its call keys are used again after days."""
+DIALLER_TOLERANCE = timedelta(hours=1)
+"""How far from the end of an agent's part the dialler may have written of the call. Call keys are used again."""
 _DIALLER = ("callresult", "lastname", "firstname", "accountnumber", "phone", "campaignid", "dialinglistid")
 _DIALLER_SCHEMA = pl.Schema(
     {"peripheralid": pl.String(), "peripheralcallkey": pl.String(), "datetime": pl.Datetime("us")}

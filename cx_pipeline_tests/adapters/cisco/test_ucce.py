@@ -169,7 +169,7 @@ def test_a_call_key_used_again_takes_the_diallers_row_nearest_in_time_and_stays_
     fill: Fill, open_source: OpenSource
 ) -> None:
     again = [
-        dialled(ended=-200, LastName="earlier"),
+        dialled(ended=-20, LastName="earlier"),
         dialled(ended=12, LastName="own"),
         dialled(ended=30, LastName="later"),
         dialled(ended=9, LastName="of another peripheral", PeripheralID=5001),
@@ -178,8 +178,10 @@ def test_a_call_key_used_again_takes_the_diallers_row_nearest_in_time_and_stays_
     assert records(open_source())["dialler_call_id"].to_list() == ["own", "later"]
 
 
-def test_a_diallers_row_of_another_day_is_of_another_call(fill: Fill, open_source: OpenSource) -> None:
-    fill("ucce", termination_call_detail=[tcd()], dialer_detail=[dialled(ended=-600), dialled(ended=800)])
+def test_a_diallers_row_more_than_an_hour_away_is_of_another_call(
+    fill: Fill, open_source: OpenSource
+) -> None:
+    fill("ucce", termination_call_detail=[tcd()], dialer_detail=[dialled(ended=-51), dialled(ended=71)])
     assert records(open_source())["dialler_call_id"].to_list() == [None]
 
 
