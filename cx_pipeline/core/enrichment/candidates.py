@@ -23,8 +23,7 @@ _SECOND = 1_000_000
 def numbered_legs(legs: pl.DataFrame) -> pl.DataFrame:
     """What the matching needs of each leg, with its number `leg` and the number `call` of its call; in their order.
 
-    `begin` and `end` are microseconds since 1970 (ring included; `end` null while in progress); `may_match`: it ended,
-    and is no artefact.
+    `begin` and `end` are microseconds since 1970 (ring included; `end` null while in progress).
     """
     call = legs.select("call_id").unique(maintain_order=True).with_row_index("call")
     return (
@@ -39,8 +38,7 @@ def numbered_legs(legs: pl.DataFrame) -> pl.DataFrame:
             begin=pl.min_horizontal("ring_time", "start_time").dt.epoch("us"),
             start=pl.col("start_time").dt.epoch("us"),
             end=pl.col("end_time").dt.epoch("us"),
-            is_open=pl.col("status") != COMPLETED,
-            may_match=pl.col("end_time").is_not_null() & ~pl.col("is_artefact"),
+            is_open=(pl.col("status") != COMPLETED) | pl.col("end_time").is_null(),
         )
         .with_row_index("leg")
         .join(call, on="call_id", how="left", maintain_order="left")
@@ -99,7 +97,7 @@ def clocks_of_pairs(pairs: pl.DataFrame, records: pl.DataFrame, rules: Enrichmen
     one leg and one record, where the record bears no extension.
     """
     alone = (pl.len().over("leg") == 1) & (pl.len().over("record") == 1)
-    ended = pairs.filter("may_match")
+    ended = pairs.filter(~pl.col("is_open"))
     own = ended.filter("is_own").filter(alone)
     only = ended.filter(alone).filter(pl.col("its_extension").is_null())
     columns = ["source", "record_end", "work"]
@@ -133,7 +131,7 @@ def candidates_of(pairs: pl.DataFrame, legs: pl.DataFrame, rules: EnrichmentRule
     near = (pl.col("record_end") >= pl.col("begin") - _us(rules.match_slack)) & (
         before_work <= pl.col("end") + _us(rules.match_slack)
     )
-    possible = pairs.filter("may_match", near).with_columns(distance=distance)
+    possible = pairs.filter(~pl.col("is_open"), near).with_columns(distance=distance)
     possible = possible.filter(_is_possible(rules))
     stranger = ~pl.col("is_own") & pl.col("its_extension").is_not_null()
     known = _extensions(legs)

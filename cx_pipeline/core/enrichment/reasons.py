@@ -1,7 +1,6 @@
 """Why a leg bears no record: the words of `enrichment_reason`, and each in a plain sentence."""
 
 IN_PROGRESS = "IN_PROGRESS"
-ARTEFACT = "ARTEFACT"
 NO_SOURCE = "NO_SOURCE"
 NO_RECORD_YET = "NO_RECORD_YET"
 NO_RECORD = "NO_RECORD"
@@ -11,7 +10,6 @@ SEVERAL_LEGS_NEAR = "SEVERAL_LEGS_NEAR"
 
 REASON_SENTENCES = {
     IN_PROGRESS: "the leg has not ended: Cisco writes its record afterwards",
-    ARTEFACT: "nobody talked on this leg, it comes of the way of reporting: there is no record of it",
     NO_SOURCE: "no Cisco database is set: the leg goes out with what the events tell",
     NO_RECORD_YET: "no record of it was there at the last look; the next tries may find it",
     NO_RECORD: "no record of it was there at the last try; if one comes, a correction goes out",

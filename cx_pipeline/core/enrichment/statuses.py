@@ -21,7 +21,7 @@ def with_statuses(
     Tries are the ages of `rules.try_ages` that the leg has reached: a window computed a year later has tried them all.
 
     Args:
-        legs: `status`, `end_time`, `is_artefact`, `record` (null: none matched), `tie` (null: none).
+        legs: `status`, `end_time`, `record` (null: none matched), `tie` (null: none).
         rules: the ages of the tries.
         read_at: when the records were read.
         has_source: whether there is any Cisco database to read.
@@ -36,7 +36,6 @@ def with_statuses(
         (has_record, COMPLETE, pl.lit(None, pl.String())),
         (is_tied, AMBIGUOUS, pl.col("tie")),
         (is_open, PENDING, pl.lit(reasons.IN_PROGRESS)),
-        (pl.col("is_artefact"), PARTIAL, pl.lit(reasons.ARTEFACT)),
         (pl.lit(not has_source), PARTIAL, pl.lit(reasons.NO_SOURCE)),
         (~is_over, PENDING, pl.lit(reasons.NO_RECORD_YET)),
     ]

@@ -304,14 +304,3 @@ def test_an_unanswered_leg_keeps_its_record_from_others():
         r      | 1_100 | 1005 | 10:00:20 | 0    | 20   | 19
         """,
     ).has("leg | record | has_duration_mismatch\nA | r | no\nB | - | no")
-
-
-def test_an_artefact_takes_no_part():
-    enriched(
-        """
-        leg | key   | ext  | start    | end      | is_artefact
-        A   | 1_100 | 1005 | 10:00:00 | 10:02:00 | no
-        B   | 1_100 | 1006 | 10:01:59 | 10:02:00 | yes
-        """,
-        "record | key | end | talk\nx | 1_100 | 10:02:00 | 120",
-    ).has("leg | record | status | why\nA | x | COMPLETE | -\nB | - | PARTIAL | ARTEFACT")
