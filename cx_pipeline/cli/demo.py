@@ -5,7 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -18,18 +18,29 @@ from cx_pipeline.adapters.database.call_events import CallEvents
 from cx_pipeline.adapters.database.call_tables import count_quarantined, read_calls, read_legs
 from cx_pipeline.adapters.database.connection import open_engine
 from cx_pipeline.adapters.database.embedded import find_embedded, start_embedded, stop_embedded
+from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
 from cx_pipeline.adapters.database.migrate import migrate
+from cx_pipeline.adapters.database.outbox_reading import OutboxReading
 from cx_pipeline.adapters.directory.tables import read_directory_tables, replace_directory_tables
 from cx_pipeline.adapters.directory.yaml_file import read_directory_file
 from cx_pipeline.adapters.intake.ingestion import FileReport, Ingestion
 from cx_pipeline.adapters.processes.supervisor import Supervisor
 from cx_pipeline.adapters.processes.window_runs import compute_windows
 from cx_pipeline.adapters.storage.exported_frames import write_text_whole
-from cx_pipeline.cli.demo_site import DemoSite, build_site, demo_plan, demo_settings, remove_files
+from cx_pipeline.cli.demo_site import (
+    LONGEST_DEMO,
+    DemoSite,
+    build_site,
+    demo_plan,
+    demo_settings,
+    remove_files,
+)
+from cx_pipeline.cli.demo_systems import DemoSystems, Outcome, deliver_all, outcome_of, running_systems
 from cx_pipeline.cli.endings import ending_in_order
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
 from cx_pipeline.cli.rendering.console import open_console
 from cx_pipeline.cli.rendering.demo_report import DemoSummary, calls_by_type, print_summary
+from cx_pipeline.cli.rendering.details_report import print_details
 from cx_pipeline.cli.rendering.explanation_report import print_explanation
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.explanation import Explanation, explain
@@ -37,9 +48,6 @@ from cx_pipeline.core.directory import Directory
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.settings import Settings, load_settings
 from cx_pipeline.simulator.comparison import Comparison, compare
-
-LONGEST_DEMO = timedelta(hours=20)
-"""Calls that begin so long after the hour's start are of the next day's demo."""
 
 
 @click.command(name="demo")
@@ -49,12 +57,16 @@ LONGEST_DEMO = timedelta(hours=20)
 )
 @click.option("--keep", is_flag=True, help="Keep the simulated events and true legs in CX_HOME/demo.")
 def demo(calls: int, seed: int, keep: bool) -> None:
-    """Show it all: simulate an hour of a contact centre, take its events in, compute its windows, compare the legs.
+    """Show it all: simulate an hour of a contact centre, take its events in, compute its windows, tell of its legs.
+
+    Beside the phones it simulates Cisco's reporting database and a conversation manager that fails now and then. All
+    legs, their records and their messages are held against the truth.
 
     Everything lies below CX_HOME, in a PostgreSQL that this command starts and stops: no other database is touched,
     whatever CX_DATABASE_URL says. The hour is yesterday's, from 9 UTC on. `cx-pipeline up` shows its windows.
 
-    Exit codes: 0 all legs are as they truly were; 1 some are not, or something failed; 2 wrong use.
+    Exit codes: 0 all legs are as they truly were, none has a wrong record, each message arrived once; 1 some are not,
+    or something failed; 2 wrong use.
     """
     begun = time.monotonic()
     given = load_settings()
@@ -70,18 +82,31 @@ def demo(calls: int, seed: int, keep: bool) -> None:
         reports = _ingest(engine, directory, site)
         stored = sum(report.stored for report in reports)
         _say(console, "Taken in", f"{stored:,} events stored")
-        for computed in compute_windows(settings, site.windows, given.home.absolute() / "logs" / "demo.log"):
-            _say(console, "Computed", f"window {computed.window} (run {computed.run_id[:8]})")
-        comparison, summary = _compare(engine, site, reports, begun)
+        with running_systems(settings, engine, site, folder) as systems:
+            _compute(console, systems.settings, site, given.home.absolute() / "logs" / "demo.log")
+            _deliver(console, systems, engine)
+            outcome = outcome_of(engine, site, systems)
+        comparison, summary = _compare(engine, site, reports, outcome, begun)
         write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
         console.print()
-        print_explanation(console, _explain_one(engine, settings, site, directory))
+        _explain_one(console, engine, settings, site, directory)
         console.print()
-        print_summary(console, summary, comparison)
+        print_summary(console, summary, comparison, outcome.comparison)
         if not keep:
             remove_files(site, folder)
-    if not comparison.is_equal:
+    if not (comparison.is_equal and outcome.is_right):
         sys.exit(EXIT_FOUND_PROBLEMS)
+
+
+def _compute(console: Console, settings: Settings, site: DemoSite, log: Path) -> None:
+    for computed in compute_windows(settings, site.windows, log):
+        _say(console, "Computed", f"window {computed.window} (run {computed.run_id[:8]})")
+
+
+def _deliver(console: Console, systems: DemoSystems, engine: Engine) -> None:
+    """Send what the windows' runs left: what failed there waits for its next try."""
+    sent = sum(report.sent for report in deliver_all(systems.settings, engine))
+    _say(console, "Delivered", f"what was left of the messages, in {sent:,} more attempts")
 
 
 def _say(console: Console, what: str, text: str) -> None:
@@ -144,7 +169,7 @@ def _ingest(engine: Engine, directory: Directory, site: DemoSite) -> list[FileRe
 
 
 def _compare(
-    engine: Engine, site: DemoSite, reports: list[FileReport], begun: float
+    engine: Engine, site: DemoSite, reports: list[FileReport], outcome: Outcome, begun: float
 ) -> tuple[Comparison, DemoSummary]:
     """Hold what the tables have of this hour against what truly happened."""
     start = site.plan.start
@@ -165,11 +190,33 @@ def _compare(
         calls=calls.height,
         calls_by_type=calls_by_type(calls),
         windows=len(site.windows),
+        enriched=outcome.enriched,
+        partial=outcome.partial,
+        pending=outcome.pending,
+        ambiguous=outcome.ambiguous,
+        wrong_matches=outcome.comparison.wrong_matches,
+        messages=outcome.messages,
+        delivered=outcome.delivered,
+        retried=outcome.retried,
+        dead=outcome.dead,
+        ledger_once=outcome.ledger_once,
+        order_violations=outcome.order_violations,
     )
     return comparison, summary
 
 
-def _explain_one(engine: Engine, settings: Settings, site: DemoSite, directory: Directory) -> Explanation:
+def _explain_one(
+    console: Console, engine: Engine, settings: Settings, site: DemoSite, directory: Directory
+) -> None:
+    explanation = _worth_a_look(engine, settings, site, directory)
+    print_explanation(console, explanation)
+    call_id = explanation.call["call_id"]
+    print_details(
+        console, EnrichedLegs(engine).of_call(call_id), OutboxReading(engine).messages(call=call_id)
+    )
+
+
+def _worth_a_look(engine: Engine, settings: Settings, site: DemoSite, directory: Directory) -> Explanation:
     """A call worth a look: of several keys and legs, put together by a consult if there is one."""
     calls = read_calls(engine, site.tenants).filter(pl.col("start_time") >= site.plan.start)
     worth = calls.sort(

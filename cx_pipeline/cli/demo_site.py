@@ -16,6 +16,8 @@ from cx_pipeline.simulator.traffic import Traffic, simulate_traffic
 
 TENANTS = 2
 START_HOUR = 9
+LONGEST_DEMO = timedelta(hours=20)
+"""Calls that begin so long after the hour's start are of the next day's demo."""
 NOISE = replace(REALISTIC, duplicates=0.03, late=0.02, shuffled=0.05, lost=0.0, skewed=0.0)
 """Doubles, late and shuffled arrival, and events that say nothing; but none is lost: all legs can be found."""
 

@@ -12,8 +12,10 @@ from polars.exceptions import PolarsError
 
 from cx_pipeline.adapters.database.call_events import CallEvents
 from cx_pipeline.adapters.database.connection import open_engine
+from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
 from cx_pipeline.adapters.database.event_store import EventStore
 from cx_pipeline.adapters.database.migrate import is_migrated
+from cx_pipeline.adapters.database.outbox_reading import OutboxReading
 from cx_pipeline.adapters.directory.loading import load_directory
 from cx_pipeline.adapters.directory.yaml_file import read_directory_file
 from cx_pipeline.adapters.intake.event_frames import read_event_files
@@ -21,6 +23,7 @@ from cx_pipeline.adapters.storage.exported_frames import write_text_whole
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
 from cx_pipeline.cli.moments import MOMENT
 from cx_pipeline.cli.rendering.console import open_console
+from cx_pipeline.cli.rendering.details_report import print_details
 from cx_pipeline.cli.rendering.explanation_report import print_candidates, print_explanation
 from cx_pipeline.cli.rendering.explanation_svg import explanation_svg
 from cx_pipeline.core.calls.correlate import Correlation, correlate
@@ -83,6 +86,8 @@ def explain(
 ) -> None:
     """Explain CALL: its time line, its legs, and why each starts, is held and ends when it does, and is of its type.
 
+    With the event store: also each leg's Cisco record with the score of the match, and its messages with their state.
+
     CALL is a call id, a leg id, a leg key, a call key (1_167890, 167890/1, 16945106 or 167890), or, with --at, an
     extension. The events come from the event store, or from files (--events).
 
@@ -102,6 +107,8 @@ def explain(
     now = datetime.now(UTC)
     correlation = _correlated(source, settings, now)
     found = find_calls(correlation, reference)
+    if found.calls.is_empty() and not files and _told_by_records_alone(settings, reference):
+        return
     if found.calls.height != 1:
         _tell_candidates(reference, found, source.place)
         sys.exit(EXIT_FOUND_PROBLEMS)
@@ -109,6 +116,26 @@ def explain(
         source.events, correlation, found.calls["call_id"][0], settings.correlation_rules, source.directory
     )
     _tell(explanation, svg)
+    if not files:
+        _tell_details(settings, explanation.call["call_id"])
+
+
+def _tell_details(settings: Settings, call_id: str) -> bool:
+    """Cisco's details of a call and its messages; whether there are any."""
+    engine = open_engine(settings)
+    try:
+        legs = EnrichedLegs(engine).of_call(call_id)
+        if legs.is_empty():
+            return False
+        print_details(open_console(), legs, OutboxReading(engine).messages(call=call_id))
+        return True
+    finally:
+        engine.dispose()
+
+
+def _told_by_records_alone(settings: Settings, reference: Reference) -> bool:
+    """Tell of a call that no listener heard of: nothing but its records and messages is known."""
+    return reference.uuid is not None and _tell_details(settings, reference.uuid)
 
 
 def _tell(explanation: Explanation, svg: Path | None) -> None:

@@ -49,6 +49,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; an error of ours is one line on standard error, never a traceback."""
+    from stamina.instrumentation import set_on_retry_hooks
+
+    set_on_retry_hooks([])  # by default each retry is a line on standard output, among what the command prints
     try:
         cli(standalone_mode=True)
     except CxError as error:

@@ -5,14 +5,17 @@ import warnings
 import dagster as dg
 
 from cx_pipeline.orchestration.alerts import failure_sensors
+from cx_pipeline.orchestration.assets.enrichment import enrichment_assets
 from cx_pipeline.orchestration.assets.ingest import ingest_assets
 from cx_pipeline.orchestration.assets.legs import leg_assets
+from cx_pipeline.orchestration.assets.messages import message_assets
 from cx_pipeline.orchestration.jobs import window_jobs
 from cx_pipeline.orchestration.maintenance import prune_job
+from cx_pipeline.orchestration.outbox import outbox_job, outbox_sensor
 from cx_pipeline.orchestration.partitions import window_partitions
-from cx_pipeline.orchestration.resources import Database, Frames
+from cx_pipeline.orchestration.resources import Cisco, ConversationManager, Database, Frames
 from cx_pipeline.orchestration.schedules import maintenance_schedule, minute_schedule
-from cx_pipeline.orchestration.sensors import late_data_sensor, listener_sensor
+from cx_pipeline.orchestration.sensors import late_data_sensor, listener_sensor, record_sensor
 from cx_pipeline.settings import Settings, load_settings
 
 
@@ -22,14 +25,21 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
     partitions = window_partitions(settings)
     return dg.Definitions(
         assets=_assets(settings, partitions),
-        jobs=[*window_jobs(), prune_job],
+        jobs=[*window_jobs(), outbox_job, prune_job],
         schedules=[minute_schedule(settings, partitions), maintenance_schedule()],
         sensors=[
             listener_sensor(settings, partitions),
             late_data_sensor(settings, partitions),
+            record_sensor(settings, partitions),
+            outbox_sensor(settings),
             *failure_sensors(),
         ],
-        resources={"database": dg.ResourceParam[Database](), "frames": dg.ResourceParam[Frames]()},
+        resources={
+            "database": dg.ResourceParam[Database](),
+            "frames": dg.ResourceParam[Frames](),
+            "cisco": dg.ResourceParam[Cisco](),
+            "conversation_manager": dg.ResourceParam[ConversationManager](),
+        },
         # Steps of one run share a process: a process for each would cost ten seconds a run.
         executor=dg.in_process_executor,
     )
@@ -40,7 +50,12 @@ def _assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[dg.
     with warnings.catch_warnings():
         # Backfill policies and code references may change with Dagster's next release; ours is pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        assets = [*ingest_assets(partitions, policy), *leg_assets(partitions, policy)]
+        assets = [
+            *ingest_assets(partitions, policy),
+            *leg_assets(partitions, policy),
+            *enrichment_assets(partitions, policy),
+            *message_assets(partitions, policy),
+        ]
         return [
             asset
             for asset in dg.with_source_code_references(assets)

@@ -17,6 +17,24 @@ LEG_WARNING_CHECKS = {
     "quarantine_rate": "At most one event in a hundred is quarantined.",
     "clock_skew": "No source's clock runs ahead of ours by more than a second (an error above five).",
 }
+ENRICHED_BLOCKING_CHECKS = {
+    "schema": "The columns and types of the enriched legs are as declared.",
+    "every_leg_once": "Every leg of the window is there once, and none else but those of an outage.",
+    "one_record_one_leg": "No record serves two legs.",
+}
+ENRICHED_WARNING_CHECKS = {
+    "pending_rate": "Few reportable legs that ended still wait for their record.",
+    "partial_rate": "Few reportable legs never got their record.",
+    "ambiguous_rate": "Few reportable legs have several records that may be their own.",
+    "cisco_clock": "Cisco's clock agrees with ours within a second (an error above five).",
+}
+OUTBOX_CHECKS = {
+    "outbox_age": "No message waits for longer than five minutes, and the conversation manager takes them.",
+    "no_dead_messages": "No message was refused for good.",
+}
+LISTENER_CHECKS = {
+    "listener_heartbeat": "Every listener that was up within a day gave a sign of life lately, and hears its source.",
+}
 
 
 def check_specs(asset: str, checks: Mapping[str, str], *, blocking: bool) -> list[dg.AssetCheckSpec]:
@@ -33,6 +51,11 @@ def check_results(
     """One result for each check over the windows of a run, given as key and verdicts by name."""
     names = list(verdicts[0][1]) if verdicts else []
     return [_result(asset, name, worst([(key, found[name]) for key, found in verdicts])) for name in names]
+
+
+def results_of_all(asset: str, verdicts: Mapping[str, Verdict]) -> list[dg.AssetCheckResult]:
+    """The results of checks that are of no window, but of all there is."""
+    return [_result(asset, name, verdict) for name, verdict in verdicts.items()]
 
 
 def _result(asset: str, name: str, verdict: Verdict) -> dg.AssetCheckResult:

@@ -3,7 +3,17 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-WINDOW_ASSETS = ("raw_jtapi_events", "call_legs", "calls", "quarantined_events")
+WINDOW_ASSETS = (
+    "raw_jtapi_events",
+    "call_legs",
+    "calls",
+    "quarantined_events",
+    "raw_cisco_call_details",
+    "enriched_call_legs",
+    "cim_messages",
+    "raw_ccm_voice_activities",
+)
+"""In the order in which a run computes them."""
 
 WINDOW_JOB = "window_job"
 BACKFILL_JOB = "backfill_job"
@@ -20,8 +30,8 @@ def window_jobs() -> list[UnresolvedAssetJobDefinition]:
             WINDOW_JOB,
             selection=selection,
             tags={PRIORITY_TAG: "10", MAX_RUNTIME_TAG: "600"},
-            description="Computes a window: its raw events, its calls and legs. Asked for each minute for the open "
-            "window, and for any other when something came for it.",
+            description="Computes a window: its raw events, its calls and legs, their Cisco details, their messages. "
+            "Asked for each minute for the open window, and for any other when something came for it.",
         ),
         dg.define_asset_job(
             BACKFILL_JOB,

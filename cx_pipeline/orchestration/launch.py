@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import TextIO
 
 import dagster as dg
 
@@ -74,14 +75,23 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 def main(arguments: list[str]) -> int:
     """Compute the windows from the first key to the last; exit code 1 if any failed."""
+    told = _own_standard_output()
     settings = load_settings()
     first, last = (window_from_key(key, settings.window_length) for key in (arguments[0], arguments[-1]))
     failed = 0
     for run in compute_windows(settings, windows_between(first.start, last.end, settings.window_length)):
-        sys.stdout.write(json.dumps(asdict(run)) + "\n")
-        sys.stdout.flush()
+        told.write(json.dumps(asdict(run)) + "\n")
+        told.flush()
         failed += not run.is_success
     return 1 if failed else 0
+
+
+def _own_standard_output() -> TextIO:
+    """Standard output for what is told; what else is printed in this process goes to standard error."""
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    sys.stdout.flush()
+    os.dup2(2, 1)
+    return told
 
 
 if __name__ == "__main__":

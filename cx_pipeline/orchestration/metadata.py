@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from cx_pipeline.core.frames import FRAMES, FrameContract
+from cx_pipeline.core.frames import FRAMES, TABLES, FrameContract
 
 if TYPE_CHECKING:
     from cx_pipeline.adapters.storage.frame_store import FrameMark, Receipt
+    from cx_pipeline.core.enrichment.enrich import Enrichment
     from cx_pipeline.core.window_computation import WindowLegs
 
 OWNERS = ["team:contact-centre-data"]
@@ -16,7 +17,8 @@ OWNERS = ["team:contact-centre-data"]
 
 def described(name: str) -> Mapping[str, Any]:
     """The metadata of an asset's definition, from the registry of frames."""
-    return {"dagster/column_schema": column_schema(FRAMES[name]), "dagster/table_name": name}
+    contract = FRAMES.get(name) or TABLES[name]
+    return {"dagster/column_schema": column_schema(contract), "dagster/table_name": contract.name}
 
 
 def lineage_of(name: str, upstream: str) -> Mapping[str, Any]:
@@ -76,3 +78,19 @@ def window_figures(legs: "WindowLegs") -> dict[str, Any]:
         "open_call_keys": legs.open_call_keys.height,
         "calls_by_type": dg.MetadataValue.md(f"| type | calls |\n| --- | ---: |\n{rows}"),
     }
+
+
+def enrichment_figures(enrichment: "Enrichment") -> dict[str, Any]:
+    """What is told of one window's enrichment: how many legs have their record, and why the others do not."""
+    by_status = (
+        enrichment.legs.filter("is_reportable")
+        .group_by("enrichment_status", "enrichment_reason")
+        .len()
+        .sort(
+            "len", "enrichment_status", "enrichment_reason", descending=[True, False, False], nulls_last=True
+        )
+    )
+    rows = "\n".join(f"| {status} | {reason or ''} | {n} |" for status, reason, n in by_status.iter_rows())
+    table = f"| status | reason | reportable legs |\n| --- | --- | ---: |\n{rows}"
+    offsets = {f"clock_offset_ms_{source}": offset for source, offset in enrichment.clock_offset_ms.items()}
+    return {**enrichment.counts, **offsets, "legs_by_status": dg.MetadataValue.md(table)}

@@ -3,21 +3,32 @@
 Plain objects, handed over by `dg.ResourceParam`: they have no configuration of their own beside the settings.
 """
 
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING
 
 from cx_pipeline.settings import load_settings
 
 if TYPE_CHECKING:  # the bodies import what they need: a code location should not load drivers to draw a graph
+    from datetime import datetime
     from pathlib import Path
 
+    import polars as pl
     from pydantic import SecretStr
     from sqlalchemy import Engine
 
+    from cx_pipeline.adapters.ccm.delivery import DeliveryReport
+    from cx_pipeline.adapters.cisco.window_records import RecordSource, WindowRecords
+    from cx_pipeline.adapters.database.conversations import Conversations
+    from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
     from cx_pipeline.adapters.database.event_store import EventStore
+    from cx_pipeline.adapters.database.heartbeats import Heartbeats
     from cx_pipeline.adapters.database.leg_store import LegStore
+    from cx_pipeline.adapters.database.outbox import Outbox
+    from cx_pipeline.adapters.database.outbox_reading import OutboxReading
     from cx_pipeline.adapters.storage.frame_store import FrameStore
     from cx_pipeline.core.directory import Directory
+    from cx_pipeline.core.windows import Window
 
 
 class Database:
@@ -34,6 +45,36 @@ class Database:
         from cx_pipeline.adapters.database.leg_store import LegStore
 
         return LegStore(self.engine())
+
+    def enriched_legs(self) -> "EnrichedLegs":
+        """Legs with their Cisco details."""
+        from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
+
+        return EnrichedLegs(self.engine())
+
+    def heartbeats(self) -> "Heartbeats":
+        """The listeners' signs of life."""
+        from cx_pipeline.adapters.database.heartbeats import Heartbeats
+
+        return Heartbeats(self.engine())
+
+    def conversations(self) -> "Conversations":
+        """Which conversation a call belongs to."""
+        from cx_pipeline.adapters.database.conversations import Conversations
+
+        return Conversations(self.engine())
+
+    def outbox(self) -> "Outbox":
+        """Messages, written."""
+        from cx_pipeline.adapters.database.outbox import Outbox
+
+        return Outbox(self.engine())
+
+    def outbox_reading(self) -> "OutboxReading":
+        """Messages, read."""
+        from cx_pipeline.adapters.database.outbox_reading import OutboxReading
+
+        return OutboxReading(self.engine())
 
     def directory(self) -> "Directory":
         """Who and what the numbers are."""
@@ -55,6 +96,63 @@ class Frames:
         from cx_pipeline.adapters.storage.frame_store import FrameStore
 
         return FrameStore(load_settings().frames_root)
+
+
+class Cisco:
+    """Cisco's reporting databases."""
+
+    def read_window(
+        self, store: "FrameStore", window: "Window", leg_ends: "pl.Series", now: "datetime"
+    ) -> "WindowRecords":
+        """The records that a window's legs ask for; goes on from what the store has of an earlier read."""
+        from cx_pipeline.adapters.cisco.window_records import EarlierRead, moment_of_mark, read_window_records
+        from cx_pipeline.core.frames import RAW_CISCO_CALL_DETAILS
+
+        settings = load_settings()
+        before = store.find(RAW_CISCO_CALL_DETAILS, window)
+        return read_window_records(
+            self.sources(),
+            window,
+            leg_ends,
+            now=now,
+            slack=settings.enrichment_rules.match_slack,
+            lag=timedelta(minutes=settings.replication_lag_minutes),
+            earlier=None
+            if before is None
+            else EarlierRead(before.frame, moment_of_mark(before.mark.high_water)),
+        )
+
+    def sources(self) -> "tuple[RecordSource, ...]":
+        """The sources of the settings, each with its pool, for each process."""
+        return _sources(load_settings().model_dump_json())
+
+
+class ConversationManager:
+    """The CX conversation manager: of the settings, if one is set."""
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is one."""
+        return load_settings().ccm_url is not None
+
+    def deliver(self, engine: "Engine", budget_s: float) -> "DeliveryReport":
+        """Send what is due, for so long at most."""
+        from cx_pipeline.adapters.ccm.delivery import deliver
+
+        return deliver(load_settings(), engine, budget_s=budget_s)
+
+    def voice_activities(self, first: "datetime", last: "datetime") -> "pl.DataFrame":
+        """Its list of voice activities between two moments, `CCM_VOICE_ACTIVITY_SCHEMA`."""
+        from cx_pipeline.adapters.ccm.activities import VoiceActivityList
+
+        return VoiceActivityList(load_settings()).read(first, last)
+
+
+@cache
+def _sources(_settings: str) -> "tuple[RecordSource, ...]":
+    from cx_pipeline.adapters.cisco.source import open_sources
+
+    return tuple(open_sources(load_settings()))
 
 
 @cache

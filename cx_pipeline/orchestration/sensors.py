@@ -12,6 +12,7 @@ from cx_pipeline.core.scheduling import (
     as_of,
     late_windows_to_ask_for,
     newest_call_end,
+    record_request,
     silence_ran_out,
     windows_to_refresh,
 )
@@ -28,11 +29,15 @@ if TYPE_CHECKING:
 
 LISTENER_INTERVAL_S = 5
 LATE_INTERVAL_S = 15
+RECORD_INTERVAL_S = 30
 ARRIVALS_A_STEP = 20_000
 READING_BUDGET_S = 20.0
 """A tick has 60 s in all; what is not read by then is read by the next one."""
 REQUESTS_A_TICK = 20
 WINDOWS_A_TICK = 500
+
+MAX_RECORD_AGE = timedelta(hours=26)
+"""A little more than the last time that a window is looked at again for its records."""
 
 _LATE_STATE = TypeAdapter(LateState)
 
@@ -107,6 +112,48 @@ def late_data_sensor(
         )
 
     return late_data_sensor
+
+
+def record_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefinition) -> dg.SensorDefinition:
+    """Asks for windows that the minute does not compute any more, of which legs still wait for their Cisco record."""
+
+    @dg.sensor(
+        name="record_sensor",
+        job_name=WINDOW_JOB,
+        minimum_interval_seconds=RECORD_INTERVAL_S,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Asks for windows of which legs wait for their Cisco record: each minute until the last try, "
+        "then a few times within a day.",
+    )
+    def record_sensor(
+        context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
+    ) -> dg.SensorResult | dg.SkipReason:
+        if not settings.cisco_sources:
+            return dg.SkipReason("no Cisco source is set")
+        now = datetime.now(UTC)
+        last_try = settings.enrichment_rules.last_try
+        waiting = database.enriched_legs().windows_without_records(now - MAX_RECORD_AGE, now)
+        scheduled = {window.key for window in _scheduled(settings, now)}
+        wanted: dict[str, str] = {}
+        for start, last_end in sorted(waiting.items(), reverse=True):
+            window = Window(start.astimezone(UTC), start.astimezone(UTC) + settings.window_length)
+            run_key = record_request(window, last_end, now, last_try)
+            if run_key is not None and window.key not in scheduled and is_window(partitions, window.key, now):
+                wanted[window.key] = run_key
+        busy = windows_with_a_run(context.instance, wanted)
+        requests = [
+            dg.RunRequest(partition_key=key, run_key=run_key, tags={TRIGGER_TAG: "record_sensor"})
+            for key, run_key in wanted.items()
+            if key not in busy
+        ]
+        return dg.SensorResult(
+            run_requests=requests[:REQUESTS_A_TICK],
+            skip_reason=None
+            if requests
+            else f"nothing to ask for; legs of {len(waiting)} windows have no record",
+        )
+
+    return record_sensor
 
 
 def _ends_in(events: "EventStore", window: Window, sequence: int) -> tuple[int, int | None]:

@@ -1,5 +1,6 @@
 """A deployment on a real database, with an instance of Dagster of its own."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import datetime, tzinfo
 from pathlib import Path
@@ -10,10 +11,15 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from cx_pipeline.orchestration import sensors
-from cx_pipeline.orchestration.assets import ingest, legs
+from cx_pipeline.orchestration.assets import enrichment, ingest, legs, messages
 from cx_pipeline.orchestration.build import build_definitions
 from cx_pipeline.settings import load_settings
+from cx_pipeline.simulator.ccm.authorisation import TOKEN_PATH, ClientCredentials
+from cx_pipeline.simulator.ccm.manager import ManagerOptions
+from cx_pipeline.simulator.ccm.running import running_ccm
+from cx_pipeline.simulator.cisco.tables import create_tables
 from cx_pipeline_tests.orchestration.deployment import Deployment
+from cx_pipeline_tests.orchestration.telling_site import SECRET, TellingSite
 
 
 @pytest.fixture
@@ -41,7 +47,26 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
                 return moment.astimezone(tz)
 
         monkeypatch.setattr(sensors, "datetime", Clock)
-        for assets in (ingest, legs):
+        for assets in (ingest, legs, enrichment, messages):
             monkeypatch.setattr(assets, "moment_of", lambda _context: moment)
 
     return set_to
+
+
+@pytest.fixture
+def site(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[TellingSite]:
+    """The deployment with a Cisco database and a conversation manager, reached as the settings say."""
+    create_tables(deployment.engine, "ucce")
+    source = {"name": "hds", "flavour": "ucce", "connection": "embedded", "tenants": {"5000": "acme"}}
+    monkeypatch.setenv("CX_CISCO_SOURCES", json.dumps([source]))
+    access = ClientCredentials("cx", SecretStr(SECRET), lifetime_s=30)
+    with running_ccm(ManagerOptions(access=access)) as manager:
+        monkeypatch.setenv("CX_CCM_URL", manager.url)
+        monkeypatch.setenv("CX_CCM_OAUTH_TOKEN_URL", f"{manager.url}{TOKEN_PATH}")
+        monkeypatch.setenv("CX_CCM_OAUTH_CLIENT_ID", "cx")
+        monkeypatch.setenv("CX_CCM_OAUTH_CLIENT_SECRET", SECRET)
+        settings = load_settings()
+        deployment.settings, deployment.definitions = settings, build_definitions(settings)
+        yield TellingSite(deployment, manager)
+        with deployment.engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA cisco_ucce CASCADE")

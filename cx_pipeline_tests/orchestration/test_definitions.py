@@ -3,8 +3,9 @@ import sys
 
 import dagster as dg
 
-from cx_pipeline.core.frames import FRAMES
+from cx_pipeline.core.frames import FRAMES, TABLES
 from cx_pipeline.orchestration.build import build_definitions
+from cx_pipeline.orchestration.jobs import WINDOW_ASSETS
 from cx_pipeline.orchestration.partitions import window_partitions
 from cx_pipeline.settings import Settings
 
@@ -20,31 +21,39 @@ def test_everything_can_be_loaded():
     dg.Definitions.validate_loadable(build_definitions(SETTINGS))
 
 
-def test_every_frame_of_the_registry_is_an_asset_and_every_asset_a_frame():
-    assert set(specs()) == set(FRAMES)
+def test_every_frame_and_table_of_the_registry_is_an_asset_and_every_asset_one_of_them():
+    assert set(specs()) == set(FRAMES) | set(TABLES)
 
 
 def test_the_lineage_page_describes_each_asset():
     for name, spec in specs().items():
         assert spec.description, name
-        assert spec.group_name in {"ingest", "correlate"}
+        assert spec.group_name in {"ingest", "correlate", "enrich", "tell"}
         assert spec.kinds, name
         assert spec.owners, name
+        contract = FRAMES.get(name) or TABLES[name]
         columns = spec.metadata["dagster/column_schema"].columns
-        assert [column.name for column in columns] == FRAMES[name].schema.names()
+        assert [column.name for column in columns] == contract.schema.names()
         assert all(column.description for column in columns)
         assert "dagster/code_references" in spec.metadata
         assert spec.partitions_def == window_partitions(SETTINGS)
-    assert "dagster/column_lineage" in specs()["call_legs"].metadata
+    for name in ("call_legs", "enriched_call_legs"):
+        assert "dagster/column_lineage" in specs()[name].metadata
 
 
-def test_legs_calls_and_quarantined_events_come_from_the_raw_events():
+def test_each_asset_comes_from_those_that_it_reads_or_has_to_wait_for():
     upstream = {name: {dep.asset_key.to_user_string() for dep in spec.deps} for name, spec in specs().items()}
     assert upstream == {
         "raw_jtapi_events": set(),
         "call_legs": {"raw_jtapi_events"},
         "calls": {"raw_jtapi_events"},
         "quarantined_events": {"raw_jtapi_events"},
+        # The time of a leg's end says where its record is looked for.
+        "raw_cisco_call_details": {"call_legs"},
+        "enriched_call_legs": {"call_legs", "calls", "raw_cisco_call_details"},
+        "cim_messages": {"enriched_call_legs"},
+        # An order: what this run told is in the list that it reads.
+        "raw_ccm_voice_activities": {"cim_messages"},
     }
 
 
@@ -56,11 +65,23 @@ def test_what_must_hold_blocks_and_what_should_hold_does_not():
     }
     assert checks == {
         ("raw_jtapi_events", "schema"): True,
+        ("raw_jtapi_events", "listener_heartbeat"): False,
         ("call_legs", "schema"): True,
         ("call_legs", "no_overlapping_legs"): True,
         ("call_legs", "events_accounted_for"): True,
         ("call_legs", "quarantine_rate"): False,
         ("call_legs", "clock_skew"): False,
+        ("raw_cisco_call_details", "schema"): True,
+        ("enriched_call_legs", "schema"): True,
+        ("enriched_call_legs", "every_leg_once"): True,
+        ("enriched_call_legs", "one_record_one_leg"): True,
+        ("enriched_call_legs", "pending_rate"): False,
+        ("enriched_call_legs", "partial_rate"): False,
+        ("enriched_call_legs", "ambiguous_rate"): False,
+        ("enriched_call_legs", "cisco_clock"): False,
+        ("cim_messages", "outbox_age"): False,
+        ("cim_messages", "no_dead_messages"): False,
+        ("raw_ccm_voice_activities", "schema"): True,
     }
 
 
@@ -73,7 +94,10 @@ def test_schedules_and_sensors_are_on_from_the_start():
     assert {s.name: s.default_status.value for s in definitions.sensors or []} == {
         "listener_sensor": "RUNNING",
         "late_data_sensor": "RUNNING",
+        "record_sensor": "RUNNING",
+        "outbox_sensor": "RUNNING",
         "run_failure_alerts": "RUNNING",
+        "check_failure_alerts": "RUNNING",
     }
 
 
@@ -92,6 +116,18 @@ def test_windows_of_other_lengths_are_partitions_too():
     partitions = window_partitions(Settings(_env_file=None, window_minutes=15))
     assert partitions.get_first_partition_key() == "2026-01-01-00:00"
     assert partitions.get_partition_keys()[1] == "2026-01-01-00:15"
+
+
+def test_a_run_computes_the_assets_in_the_order_in_which_they_are_named():
+    graph = build_definitions(SETTINGS).resolve_asset_graph()
+    order = [key.to_user_string() for level in graph.toposorted_asset_keys_by_level for key in sorted(level)]
+    assert sorted(order) == sorted(WINDOW_ASSETS)
+    ancestors = {
+        name: {key.to_user_string() for key in graph.get_ancestor_asset_keys(dg.AssetKey(name))}
+        for name in WINDOW_ASSETS
+    }
+    for place, name in enumerate(WINDOW_ASSETS):
+        assert not ancestors[name] & set(WINDOW_ASSETS[place + 1 :])
 
 
 def test_drawing_the_graph_loads_no_driver():

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import polars as pl
 from sqlalchemy import Connection, Engine, bindparam, delete, exists, func, select, text
-from sqlalchemy.dialects.postgresql import ARRAY, UUID, insert
+from sqlalchemy.dialects.postgresql import ARRAY, UUID, distinct_on, insert
 from sqlalchemy.sql import Select
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -144,7 +144,7 @@ def _newest_query() -> Select[tuple[object, ...]]:
     newest = (
         select(*(table.c[name] for name in OUTBOX_ROW_SCHEMA), table.c.sequence)
         .where(table.c.leg_id == func.any(_IDS))
-        .distinct(*identity)
+        .ext(distinct_on(*identity))
         .order_by(*identity, table.c.revision.desc())
         .subquery()
     )

@@ -7,7 +7,20 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Engine, RowMapping, false, func, or_, select, text, true, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    RowMapping,
+    bindparam,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    true,
+    update,
+)
+from sqlalchemy.dialects import postgresql
 
 from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.message_tables import outbox_message
@@ -78,6 +91,7 @@ class StoredMessage:
     died_at: datetime | None
 
 
+_LEG_IDS = bindparam("leg_ids", type_=postgresql.ARRAY(postgresql.UUID(as_uuid=False)))
 _COLUMNS = [outbox_message.c[name] for name in StoredMessage.__dataclass_fields__]
 
 
@@ -119,6 +133,13 @@ class OutboxReading:
         newest_first = query.order_by(outbox_message.c.sequence.desc()).limit(limit)
         with database_errors("to list messages"), self._engine.connect() as connection:
             return [_stored(row) for row in connection.execute(newest_first).mappings()][::-1]
+
+    def of_legs(self, leg_ids: Sequence[str]) -> list[StoredMessage]:
+        """All messages of some legs, in the order in which they were written."""
+        query = select(*_COLUMNS).where(outbox_message.c.leg_id == func.any(_LEG_IDS))
+        with database_errors("to list messages"), self._engine.connect() as connection:
+            rows = connection.execute(query.order_by(outbox_message.c.sequence), {"leg_ids": list(leg_ids)})
+            return [_stored(row) for row in rows.mappings()]
 
     def count(self, *, status: str) -> int:
         """How many messages have this status."""

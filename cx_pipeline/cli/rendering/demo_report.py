@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from cx_pipeline.core.calls.classification import CALL_TYPES
+from cx_pipeline.simulator.cisco.comparison import MatchComparison
 from cx_pipeline.simulator.comparison import Comparison
 
 DIFFERENCES_SHOWN = 10
@@ -27,6 +28,22 @@ class DemoSummary:
     calls: int
     calls_by_type: Mapping[str, int]
     windows: int
+    enriched: int
+    """Reportable legs with their Cisco record."""
+    partial: int
+    """Reportable legs that have none."""
+    pending: int
+    ambiguous: int
+    """Reportable legs of which several records may be their own."""
+    wrong_matches: int
+    """Legs with a record that is not theirs."""
+    messages: int
+    delivered: int
+    retried: int
+    dead: int
+    ledger_once: int
+    """Messages that the conversation manager counts once in effect."""
+    order_violations: int
 
     def as_json(self) -> dict[str, object]:
         """The figures by name."""
@@ -39,7 +56,9 @@ def calls_by_type(calls: pl.DataFrame) -> dict[str, int]:
     return {name: found[name] for name in CALL_TYPES if name in found}
 
 
-def print_summary(console: Console, summary: DemoSummary, comparison: Comparison) -> None:
+def print_summary(
+    console: Console, summary: DemoSummary, comparison: Comparison, matches: MatchComparison
+) -> None:
     """The figures, and the first differences if there are any."""
     types = ", ".join(f"{count:,} {name}" for name, count in summary.calls_by_type.items())
     rows = {
@@ -47,10 +66,18 @@ def print_summary(console: Console, summary: DemoSummary, comparison: Comparison
         "Calls": f"{summary.calls:,}: {types}",
         "Legs": f"{summary.legs:,} in {summary.windows} windows",
         "Truth": f"{summary.legs_matching:,} of {summary.legs_true:,} legs are as they truly were",
+        "Details": f"{summary.enriched:,} legs complete, {summary.partial:,} partial, {summary.pending:,} pending, "
+        f"{summary.ambiguous:,} ambiguous; {summary.wrong_matches:,} wrong matches",
+        "Messages": f"{summary.messages:,}: {summary.delivered:,} delivered, {summary.retried:,} of them retried, "
+        f"{summary.dead:,} dead",
+        "Their count": f"the conversation manager has {summary.ledger_once:,} of them once, "
+        f"{summary.order_violations:,} out of order",
         "Time": f"{summary.seconds:.1f} s",
     }
     for name, value in rows.items():
         console.print(Text(f"{name:<12} {value}", style="bold" if name == "Truth" else ""))
+    for row in matches.differences.head(DIFFERENCES_SHOWN).iter_rows(named=True):
+        console.print(Text(f"  {row}"))
     if comparison.is_equal:
         return
     console.print(f"{comparison.missing.height} legs are missing, {comparison.unexpected.height} never were.")

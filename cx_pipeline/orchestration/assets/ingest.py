@@ -5,7 +5,13 @@ from collections.abc import Iterator
 import dagster as dg
 
 from cx_pipeline.orchestration.attempts import transient_failures_retried
-from cx_pipeline.orchestration.checks import RAW_CHECKS, check_results, check_specs
+from cx_pipeline.orchestration.checks import (
+    LISTENER_CHECKS,
+    RAW_CHECKS,
+    check_results,
+    check_specs,
+    results_of_all,
+)
 from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
 from cx_pipeline.orchestration.resources import Database, Frames
@@ -25,6 +31,7 @@ def raw_jtapi_events(
     from cx_pipeline.adapters.storage.frame_store import FrameMark
     from cx_pipeline.core.events.vocabulary import JTAPI_KINDS, Kind
     from cx_pipeline.core.frames import RAW_JTAPI_EVENTS
+    from cx_pipeline.core.listening import WATCHED_FOR, listener_verdict
     from cx_pipeline.core.window_checks import schema_verdict
 
     ended = [name for name, kind in JTAPI_KINDS.items() if kind is Kind.ENDED]
@@ -40,7 +47,10 @@ def raw_jtapi_events(
             receipt = frames.store().write(raw.events, RAW_JTAPI_EVENTS, window, mark)
             verdicts.append((window.key, {"schema": schema_verdict(RAW_JTAPI_EVENTS, raw.events)}))
             context.add_asset_metadata(frame_figures(receipt, mark), partition_key=window.key)
-    yield dg.MaterializeResult(check_results=check_results("raw_jtapi_events", verdicts))
+        listeners = listener_verdict(database.heartbeats().newest(now - WATCHED_FOR), now)
+    results = check_results("raw_jtapi_events", verdicts)
+    results += results_of_all("raw_jtapi_events", {"listener_heartbeat": listeners})
+    yield dg.MaterializeResult(check_results=results)
 
 
 def ingest_assets(
@@ -55,6 +65,7 @@ def ingest_assets(
             kinds={"postgres", "parquet"},
             owners=OWNERS,
             metadata=described("raw_jtapi_events"),
-            check_specs=check_specs("raw_jtapi_events", RAW_CHECKS, blocking=True),
+            check_specs=check_specs("raw_jtapi_events", RAW_CHECKS, blocking=True)
+            + check_specs("raw_jtapi_events", LISTENER_CHECKS, blocking=False),
         )(raw_jtapi_events)
     ]
