@@ -63,15 +63,11 @@ def peripheral_ids(tenants: list[str], plan: CiscoPlan) -> dict[str, int]:
 def shares_of(legs: pl.DataFrame, plan: CiscoPlan) -> pl.DataFrame:
     """The shares of the completed legs (columns of `TRUE_LEG_SCHEMA`), nothing missing and nothing wrong."""
     completed = legs.filter(pl.col("status") == COMPLETED).sort(ONE_LEG)
-    tenants = sorted(set(completed["tenant_id"]))
-    ids = peripheral_ids(tenants, plan)
-    zones = {tenant: plan.time_zones[place % len(plan.time_zones)] for place, tenant in enumerate(tenants)}
     return (
         drawn(completed, plan.seed, *_DRAWS)
+        .join(_sites(completed, plan), on="tenant_id", how="left", maintain_order="left")
         .with_columns(
             kind=pl.lit(LEG),
-            peripheral_id=pl.col("tenant_id").replace_strict(ids, return_dtype=pl.Int64),
-            zone=pl.col("tenant_id").replace_strict(zones, return_dtype=pl.String),
             role=_role(),
         )
         .with_columns(call_key=_call_key(), extension=pl.col("agent_extension"), **_people())
@@ -85,6 +81,16 @@ def shares_of(legs: pl.DataFrame, plan: CiscoPlan) -> pl.DataFrame:
             has_wrong_talk_time=pl.lit(value=False),
         )
         .pipe(_with_dialler_call_ids, plan.seed)
+    )
+
+
+def _sites(legs: pl.DataFrame, plan: CiscoPlan) -> pl.DataFrame:
+    """The peripheral id and the zone of each tenant."""
+    ids = peripheral_ids(legs["tenant_id"].unique().to_list(), plan)
+    zones = [plan.time_zones[place % len(plan.time_zones)] for place in range(len(ids))]
+    columns = {"tenant_id": list(ids), "peripheral_id": list(ids.values()), "zone": zones}
+    return pl.DataFrame(
+        columns, schema={"tenant_id": pl.String, "peripheral_id": pl.Int64, "zone": pl.String}
     )
 
 

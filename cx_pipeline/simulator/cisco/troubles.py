@@ -1,5 +1,7 @@
 """What goes wrong with records: each trouble of the plan, done to the shares."""
 
+from datetime import timedelta
+
 import polars as pl
 
 from cx_pipeline.simulator.cisco.draws import between, drawn, happens, one_of
@@ -11,7 +13,7 @@ from cx_pipeline.simulator.phones import NODE_SHIFT
 TOGETHER_MS = 100
 """Legs that end this close to each other end together: the phones of one call go down one after the other."""
 AWAY_FROM_ITS_LEG_S = (3600, 6 * 3600)
-KEY_RESTS = pl.duration(minutes=45)
+KEY_REST = timedelta(minutes=45)
 """A key is not given out again within this time, at either side: 24 bits do not wrap so soon."""
 
 _DRAWS = (
@@ -156,8 +158,8 @@ def _in_use(foreign: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
         use, on=["tenant_id", "call_key"]
     )
     return near.filter(
-        pl.col("ended_at") > pl.col("begin") - KEY_RESTS,
-        (pl.col("began_at") < pl.col("finish") + KEY_RESTS).fill_null(value=True),
+        pl.col("ended_at") > pl.col("begin") - KEY_REST,
+        (pl.col("began_at") < pl.col("finish") + KEY_REST).fill_null(value=True),
     )
 
 
