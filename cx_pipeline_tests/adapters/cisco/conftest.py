@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import psycopg
 import pytest
+import stamina
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
@@ -92,7 +93,23 @@ def reader(database_server: Postmaster) -> str:
         rules = Path(str(found[0] if found else ""))
         rules.write_text(f"local all {READER} scram-sha-256\n{rules.read_text()}")
         connection.execute("SELECT pg_reload_conf()")
+    without_password = database_server.url("postgres").replace("//postgres@", f"//{READER}@")
+    for attempt in stamina.retry_context(on=_StillLetIn, attempts=100, wait_max=0.2, timeout=30):
+        with attempt:
+            _want_refusal(without_password)
     return READER
+
+
+class _StillLetIn(Exception):
+    """The server has not read its new rules yet."""
+
+
+def _want_refusal(url: str) -> None:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return
+    raise _StillLetIn
 
 
 @pytest.fixture
