@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "cx_pipeline.cli.explain:explain",
     "ingest": "cx_pipeline.cli.ingest:ingest",
     "migrate": "cx_pipeline.cli.migrate:migrate",
+    "outbox": "cx_pipeline.cli.outbox:outbox",
     "simulate": "cx_pipeline.cli.simulate:simulate",
     "up": "cx_pipeline.cli.up:up",
 }
@@ -51,7 +52,9 @@ def main() -> None:
     """Run the command; an error of ours is one line on standard error, never a traceback."""
     from stamina.instrumentation import set_on_retry_hooks
 
-    set_on_retry_hooks([])  # by default each retry is a line on standard output, among what the command prints
+    set_on_retry_hooks(
+        []
+    )  # by default each retry is a line on standard output, among what the command prints
     try:
         cli(standalone_mode=True)
     except CxError as error:
