@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,7 +14,7 @@ from cx_pipeline.adapters.database.outbox_reading import StoredMessage
 from cx_pipeline.cli.rendering.console import duration, time_of_day
 from cx_pipeline.core.enrichment.reasons import METHOD_SENTENCES, REASON_SENTENCES
 from cx_pipeline.core.enrichment.schema import COMPLETE, FROM_RECORD
-from cx_pipeline.core.messages.outbox_row import DEAD
+from cx_pipeline.core.messages.outbox_row import DEAD, DELIVERED
 
 INDENT = "  "
 LONGEST_ERROR = 120
@@ -98,21 +98,25 @@ def distance(milliseconds: int | None) -> str:
 
 
 def _messages(messages: Sequence[StoredMessage], numbers: Mapping[str, int]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title="Messages", title_justify="left")
-    for name in ("Leg", "Intent", "Rev", "State", "Tries", "Since (UTC)", "Answer", "Message id"):
-        table.add_column(name, no_wrap=name != "Answer", overflow="fold")
+    table = Table.grid(padding=(0, 1))
+    for name in ("leg", "intent", "revision", "state", "since", "id"):
+        table.add_column(name, no_wrap=name != "id", overflow="fold")
+    table.add_row("Leg", "Message", "Rev.", "State", "Since (UTC)", "Id", style="bold")
     for message in messages:
-        since = message.delivered_at or message.died_at or message.next_attempt_at
-        answer = [str(message.last_status_code or ""), (message.last_error or "")[:LONGEST_ERROR]]
         cells = (
             str(numbers.get(message.leg_id, "?")),
             message.intent,
             str(message.revision),
-            message.status,
-            str(message.attempts),
-            time_of_day(since, with_date=True, with_ms=False),
-            " ".join(filter(None, answer)),
+            message.status if message.attempts < 2 else f"{message.status} ({message.attempts} tries)",
+            time_of_day(_since(message), with_date=True, with_ms=False),
             message.message_id,
         )
         table.add_row(*map(Text, cells), style="red" if message.status == DEAD else "")
+        if message.status != DELIVERED and message.last_error:
+            table.add_row("", Text(message.last_error[:LONGEST_ERROR]), style="red")
     return table
+
+
+def _since(message: StoredMessage) -> datetime:
+    """When it was delivered or given up; for one that waits, when it was written."""
+    return message.delivered_at or message.died_at or message.created_at
