@@ -15,6 +15,8 @@ from cx_pipeline.simulator.ccm.failures import Failures
 from cx_pipeline.simulator.ccm.manager import ManagerOptions, ReferenceManager
 
 GRACE_S = 5
+KEEP_ALIVE_S = 75
+"""Longer than clients keep idle connections: one that is closed while it is used again looks like a failure."""
 _TIMEOUT_S = 30.0
 
 
@@ -30,6 +32,7 @@ class Server(uvicorn.Server):
             log_config=None,
             log_level="critical",
             access_log=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
         )
         super().__init__(config)
