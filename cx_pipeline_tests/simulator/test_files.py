@@ -71,3 +71,17 @@ def test_a_file_that_cannot_be_written_is_an_error_that_names_it(traffic: Traffi
     with pytest.raises(ConfigurationError, match=r"name the file \*\.ndjson"):
         files.write_events(traffic.events, tmp_path / "a.txt")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_true_legs_are_read_as_they_were_written_and_another_file_is_told(tmp_path: Path) -> None:
+    legs = simulate_traffic(plan(calls=20)).legs
+    files.write_true_legs(legs, tmp_path / "legs.parquet")
+    assert files.read_true_legs(tmp_path / "legs.parquet").equals(legs)
+    (tmp_path / "text.parquet").write_text("legs", encoding="utf-8")
+    for name, said in (
+        ("text.parquet", "is no Parquet file"),
+        ("none.parquet", "cannot read"),
+        ("a.csv", "name the file"),
+    ):
+        with pytest.raises(ConfigurationError, match=said):
+            files.read_true_legs(tmp_path / name)

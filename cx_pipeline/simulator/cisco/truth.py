@@ -50,8 +50,9 @@ MISSING_SCHEMA = pl.Schema(
 
 TOGETHER_MS = 400
 """Ends this close to each other cannot be told apart, as clocks are off by some tenths of a second."""
-APART_MS = 15_000
-"""Records of one agent that are further apart can be told from each other, whatever a clock's skew of some seconds."""
+APART_MS = 60_000
+"""Records of one agent that are further apart can be told from each other, whatever a clock's skew of some seconds, and
+whether the reader takes the end for that of the talk or of the work after it, which is up to 45 s."""
 
 
 def truth_of(records: pl.DataFrame, shares: pl.DataFrame) -> pl.DataFrame:
