@@ -7,6 +7,7 @@ import polars as pl
 
 from cx_pipeline.core.enrichment.schema import AMBIGUOUS, FROM_RECORD
 from cx_pipeline.simulator.comparison import KEY
+from cx_pipeline.simulator.frames import IN_PROGRESS
 
 MATCHED, WRONG, GUESSED = "MATCHED", "WRONG", "GUESSED"
 LEFT, UNCLEAR, WAITING, MISSING = "LEFT", "UNCLEAR", "WAITING", "MISSING"
@@ -74,7 +75,8 @@ def compare_matches(
 
     Args:
         enriched: legs with `tenant_id`, `agent_extension`, `root_call_key`, `start_time`, `record_id`,
-            `enrichment_status`, and `origin` if there is one: legs of an outage, made of records, are left out.
+            `enrichment_status`; `origin` if there is one: legs of an outage, made of records, are left out; `status`
+            if there is one: a leg whose end was not heard of yet waits for no record.
         truth: of the simulated records, `TRUTH_SCHEMA`.
         true_legs: of the simulated traffic, `TRUE_LEG_SCHEMA`.
         read_at: when the records were read; None: when all had reached the reporting database.
@@ -107,6 +109,8 @@ def _judged(
     """The enriched legs that truly were, each with its own record, the one that it was given, and the verdict."""
     if "origin" in enriched.columns:
         enriched = enriched.filter(pl.col("origin").ne_missing(FROM_RECORD))
+    if "status" in enriched.columns:
+        enriched = enriched.filter((pl.col("status") != IN_PROGRESS) | pl.col("record_id").is_not_null())
     # The name of the source stands before the first colon.
     found = pl.col("record_id").str.splitn(":", 2).struct.field("field_1")
     undisturbed = true_legs.filter(~(pl.col("has_lost_event") | pl.col("has_skew"))).select(

@@ -150,6 +150,15 @@ def test_a_leg_in_progress_is_judged_only_if_it_was_given_a_record() -> None:
     assert result.judged == compared(matched_rightly()).judged + 1
 
 
+def test_a_leg_of_whose_end_nobody_has_heard_yet_waits_for_no_record() -> None:
+    legs = with_record(matched_rightly(), clear_legs(3), [None] * 3, "PENDING")
+    heard = legs.with_columns(status=pl.lit("COMPLETED"))
+    unheard = legs.with_columns(status=pl.lit("IN_PROGRESS"))
+    assert compared(heard).unmatched_clear == 3
+    assert compared(unheard).unmatched_clear == 0
+    assert compared(unheard).matched == compared(heard).matched
+
+
 def test_every_count_is_a_number() -> None:
     result = compared(matched_rightly().clear())
     assert {getattr(result, field.name) for field in fields(result) if field.name != "differences"} == {0}
