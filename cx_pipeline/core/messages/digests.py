@@ -46,22 +46,6 @@ def digests(legs: pl.DataFrame, options: MessageOptions = DEFAULTS) -> pl.DataFr
     return due.select("leg_id", "call_id", digest=_hashed(names))
 
 
-def changed_legs(legs: pl.DataFrame, known: pl.DataFrame, options: MessageOptions = DEFAULTS) -> pl.DataFrame:
-    """The due legs whose messages may differ from those made before, with their `digest` as one column more.
-
-    Args:
-        legs: ENRICHED_LEG_SCHEMA.
-        known: `leg_id` and `digest` as last planned; of other legs too.
-        options: `when` says which legs are due.
-    """
-    new = digests(legs, options).join(
-        known.select("leg_id", "digest"), on=["leg_id", "digest"], how="anti", maintain_order="left"
-    )
-    return legs.join(
-        new.select("leg_id", "digest"), on="leg_id", how="inner", maintain_order="left", validate="1:1"
-    )
-
-
 def withdrawn_legs(legs: pl.DataFrame, known: pl.DataFrame) -> list[str]:
     """Ids of legs that had messages and now may have none: no longer completed, or no longer reportable.
 

@@ -71,7 +71,7 @@ def plan(
     """Compare the messages that legs call for with those that were written.
 
     Args:
-        changed: due legs with their digest (`digests.changed_legs`).
+        changed: due legs, of ENRICHED_LEG_SCHEMA, with their `digest` as one column more.
         state: the newest message of each slot of these legs and of those that are gone; other rows do no harm.
         gone: ids of legs that vanished, or that may have no messages any more (`digests.withdrawn_legs`). One that
             is in `changed` is there again, and not gone.

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from cx_pipeline.core.messages.building import DEFAULTS, Conversation, MessageOptions
-from cx_pipeline.core.messages.digests import changed_legs, withdrawn_legs
+from cx_pipeline.core.messages.digests import digests, withdrawn_legs
 from cx_pipeline.core.messages.outbox_row import OutboxRow
 from cx_pipeline.core.messages.planning import Plan, plan
 from cx_pipeline_tests.core.messages.enriched_legs import legs
@@ -31,8 +31,10 @@ class OutboxState:
             {"leg_id": list(self.digests), "digest": list(self.digests.values())},
             schema={"leg_id": pl.String, "digest": pl.String},
         )
+        new = digests(frame, options).join(known, on=["leg_id", "digest"], how="anti")
+        changed = frame.join(new.select("leg_id", "digest"), on="leg_id", maintain_order="left")
         gone = [*vanished, *withdrawn_legs(frame, known)]
-        planned = plan(changed_legs(frame, known, options), self.newest(), gone, conversations or {}, options)
+        planned = plan(changed, self.newest(), gone, conversations or {}, options)
         self.rows += planned.rows
         self.digests |= {leg_id: digest for leg_id, _, digest in planned.legs}
         for leg_id in planned.taken_back:

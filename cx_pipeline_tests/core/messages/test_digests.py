@@ -5,7 +5,7 @@ import pytest
 
 from cx_pipeline.core.enrichment.schema import ENRICHED_LEG_SCHEMA
 from cx_pipeline.core.messages.building import MessageOptions, messages_of
-from cx_pipeline.core.messages.digests import DIGEST_SCHEMA, changed_legs, digests, withdrawn_legs
+from cx_pipeline.core.messages.digests import DIGEST_SCHEMA, digests, withdrawn_legs
 from cx_pipeline_tests.core.messages.enriched_legs import KNOWN, START, hold, leg, legs, unplaced_hold
 
 AT_ONCE = MessageOptions(when="ended")
@@ -93,15 +93,6 @@ def test_the_digest_of_a_leg_does_not_depend_on_those_beside_it():
 
 def test_no_legs_have_no_digests():
     assert digests(legs()).schema == DIGEST_SCHEMA
-    assert changed_legs(legs(), digests(legs())).is_empty()
-
-
-def test_only_legs_that_changed_are_looked_at():
-    before = legs(leg(leg_id="a"), leg(leg_id="b"))
-    now = legs(leg(leg_id="a"), leg(leg_id="b", wrap_up="Other"), leg(leg_id="c"))
-    changed = changed_legs(now, digests(before))
-    assert changed["leg_id"].to_list() == ["b", "c"]
-    assert changed.columns == [*ENRICHED_LEG_SCHEMA, "digest"]
 
 
 def test_a_leg_that_may_have_no_messages_any_more_is_withdrawn_but_not_one_that_waits():
