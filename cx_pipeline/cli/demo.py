@@ -194,7 +194,7 @@ def _compare(
         partial=outcome.partial,
         pending=outcome.pending,
         ambiguous=outcome.ambiguous,
-        wrong_matches=outcome.comparison.wrong_matches,
+        wrong_matches=outcome.wrong_matches,
         messages=outcome.messages,
         delivered=outcome.delivered,
         retried=outcome.retried,

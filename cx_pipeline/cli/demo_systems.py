@@ -69,10 +69,15 @@ class Outcome:
     order_violations: int
 
     @property
+    def wrong_matches(self) -> int:
+        """Legs with a record that is not theirs, or that nobody could tell to be theirs."""
+        return self.comparison.wrong_matches + self.comparison.guessed
+
+    @property
     def is_right(self) -> bool:
         """Whether nothing was guessed wrong, lost, doubled or sent in the wrong order."""
         is_told_once = self.messages == self.delivered == self.ledger_once and not self.order_violations
-        return is_told_once and not (self.comparison.wrong_matches or self.pending or self.dead)
+        return is_told_once and self.comparison.is_right and not (self.pending or self.dead)
 
 
 @contextmanager
