@@ -1,10 +1,6 @@
 """kill -9 at each step of a delivery: nothing is lost, the order of each call stays, and all is there once."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 from random import Random
 
@@ -13,44 +9,18 @@ from pydantic import SecretStr
 
 from cx_pipeline.adapters.ccm.delivery import STEPS
 from cx_pipeline_tests.adapters.ccm.conftest import Site
+from cx_pipeline_tests.adapters.ccm.deliverers import KILLED, Deliverers
 from cx_pipeline_tests.adapters.ccm.outbox_content import fill_calls, message_id, statuses
 from cx_pipeline_tests.adapters.ccm.receiver import DROPPED, OK, Post, Reply
 
 KILLS = int(os.environ.get("CX_STRESS_KILLS", "1"))
 """How many deliverers are killed at each step."""
 CALLS, MESSAGES = 12, 4
-MINUTE = 60
-
-
-class Deliverers:
-    """Runs deliverers as processes, each a minute later than the last by its clock."""
-
-    def __init__(self, folder: Path, site: Site, database_url: SecretStr) -> None:
-        self._file, self._site, self._url = folder / "deliverer.json", site, database_url
-        self._runs = 0
-
-    def run(self, step: str | None = None, nth: int = 0) -> int:
-        """The exit code of a deliverer that is killed at the nth `step`, if it comes so far."""
-        self._runs += 1
-        options = {name: str(value) for name, value in self._site.options.items()}
-        given = {
-            "database_url": self._url.get_secret_value(),
-            "ccm": options,
-            "ahead_s": self._runs * MINUTE,
-            "step": step,
-            "nth": nth,
-            "budget_s": 30,
-        }
-        self._file.write_text(json.dumps(given))
-        command = [sys.executable, "-m", "cx_pipeline_tests.adapters.ccm.killed_deliverer", str(self._file)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        assert result.returncode in (0, -signal.SIGKILL), result.stderr
-        return result.returncode
 
 
 @pytest.fixture
 def deliverers(tmp_path: Path, site: Site, database_url: SecretStr) -> Deliverers:
-    return Deliverers(tmp_path, site, database_url)
+    return Deliverers(tmp_path, site.options, database_url)
 
 
 def assert_all_there_once_and_in_order(site: Site) -> None:
@@ -82,7 +52,7 @@ def test_a_deliverer_killed_at_a_step_leaves_all_right_for_the_next(
 def test_a_kill_comes_at_every_step(site: Site, deliverers: Deliverers) -> None:
     """Else the loop above would show nothing."""
     fill_calls(site.engine, CALLS, MESSAGES)
-    assert [deliverers.run(step, 1) for step in STEPS] == [-signal.SIGKILL] * len(STEPS)
+    assert [deliverers.run(step, 1) for step in STEPS] == [KILLED] * len(STEPS)
     assert deliverers.run() == 0
     assert_all_there_once_and_in_order(site)
 
