@@ -141,12 +141,6 @@ class OutboxReading:
             rows = connection.execute(query.order_by(outbox_message.c.sequence), {"leg_ids": list(leg_ids)})
             return [_stored(row) for row in rows.mappings()]
 
-    def count(self, *, status: str) -> int:
-        """How many messages have this status."""
-        query = select(func.count()).where(outbox_message.c.status == status)
-        with database_errors("to count messages"), self._engine.connect() as connection:
-            return connection.execute(query).scalar_one()
-
     def revisions(self, message_id: str) -> list[StoredMessage]:
         """The message and its other revisions, oldest first; none if it is not known."""
         named = outbox_message.alias("named")

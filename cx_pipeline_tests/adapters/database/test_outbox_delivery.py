@@ -188,4 +188,3 @@ def test_messages_are_listed_by_what_they_are(engine: Engine, ledger: DeliveryLe
     assert {each.ordering_key for each in reading.messages(call=leg)} == {"1"}
     assert reading.messages(call="nothing", status="DEAD", since=NOW) == []
     assert reading.revisions("no id") == reading.revisions(message_id(9, 9)) == []
-    assert reading.count(status="WAITING") == 6
