@@ -17,6 +17,8 @@ OUTBOUND_TYPES = (7, 8, 9, 17, *range(32, 38), 41)
 
 DIALLER_TOLERANCE = timedelta(hours=1)
 """How far from the end of an agent's part the dialler may have written of the call. Call keys are used again."""
+COMPARED_DIGITS = 7
+_NUMBERS = ("ani", "digitsdialed", "dnis")
 _DIALLER = ("callresult", "lastname", "firstname", "accountnumber", "phone", "campaignid", "dialinglistid")
 _DIALLER_SCHEMA = pl.Schema(
     {"peripheralid": pl.String(), "peripheralcallkey": pl.String(), "datetime": pl.Datetime("us")}
@@ -134,13 +136,15 @@ def no_dialler_rows() -> pl.DataFrame:
 def with_dialler(raw: pl.DataFrame, dialler: pl.DataFrame) -> pl.DataFrame:
     """Each row with the dialler's nearest in time that has its call key and its peripheral; never more rows.
 
-    Both times are local to the central controller, so they compare as they are.
+    Where the dialler says which number it called, and none of the row's numbers is that one, the row is of another
+    call that has the key: it gets nothing. Both times are local to the central controller, so they compare as they are.
     """
     if dialler.is_empty():
         return raw
     columns = Columns(raw)
     keyed = raw.with_row_index("row_").select(
         "row_",
+        *(_last_digits(columns.text(name)).alias(f"its_{name}") for name in _NUMBERS),
         columns.text("peripheralid"),
         columns.text("peripheralcallkey"),
         _local(columns),
@@ -158,7 +162,18 @@ def with_dialler(raw: pl.DataFrame, dialler: pl.DataFrame) -> pl.DataFrame:
         )
     )
     names = [name for name in dialler.columns if name.startswith("dialler_")]
+    if "dialler_phone" in names:
+        phone = _last_digits(pl.col("dialler_phone").cast(pl.String))
+        is_its_own = pl.any_horizontal(phone == pl.col(f"its_{name}") for name in _NUMBERS)
+        knows_none = pl.all_horizontal(pl.col(f"its_{name}").is_null() for name in _NUMBERS)
+        found = found.filter(phone.is_null() | knows_none | is_its_own.fill_null(value=False))
     return raw.with_row_index("row_").join(found.select("row_", *names), on="row_", how="left").drop("row_")
+
+
+def _last_digits(number: pl.Expr) -> pl.Expr:
+    """The end of a telephone number, which is the same with and without prefixes; null for what has no digits."""
+    digits = number.str.replace_all(r"\D", "").str.tail(COMPARED_DIGITS)
+    return pl.when(digits != "").then(digits)
 
 
 def _local(columns: Columns) -> pl.Expr:

@@ -39,7 +39,8 @@ def uccx_columns(raw: pl.DataFrame) -> list[pl.Expr]:
             "own_key"
         ),
         columns.text("contactid").alias("jtapi_id"),
-        pl.lit(None, pl.String).alias("peripheral_id"),
+        # UCCX has no peripherals; its profile is what a site's parts may be told by.
+        columns.text("profileid").alias("peripheral_id"),
         columns.text("originatordn").alias("ani"),
         pl.when(is_outbound)
         .then(pl.coalesce(called, columns.text("diallerphone")))

@@ -8,7 +8,7 @@ RECORD_COLUMNS = {
     "tenant_id": "Tenant, as the source or its peripheral tells; null: may be of any.",
     "jtapi_id": "The call's number as Cisco writes it; comes again after some time.",
     "call_key": "The same in the form of the legs' call keys.",
-    "peripheral_id": "The peripheral that reported the call.",
+    "peripheral_id": "The peripheral that reported the call; for UCCX the profile.",
     "ani": "Number of the caller.",
     "dialled_number": "Number dialled: DNIS where there is one; outbound the digits dialled.",
     "wrap_up": "What the agent noted.",

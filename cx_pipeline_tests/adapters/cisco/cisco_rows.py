@@ -54,7 +54,7 @@ def dialled(ended: float = 10, **other: Any) -> dict[str, Any]:
         "PeripheralID": 5000,
         "PeripheralCallKey": 16945106,
         "LastName": "cx-call-1",
-        "Phone": "+18005550111",
+        "Phone": "18005550199",
         "CallResult": 10,
         **other,
     }

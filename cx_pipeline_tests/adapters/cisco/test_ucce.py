@@ -144,7 +144,7 @@ def test_the_dialled_number_is_the_service_of_an_inbound_call_and_the_customers_
     ]
     fill("ucce", termination_call_detail=rows, dialer_detail=[dialled()])
     read = records(open_source())
-    assert read["dialled_number"].to_list() == ["8001", "4711", "+18005550111", "+18005550111"]
+    assert read["dialled_number"].to_list() == ["8001", "4711", "+18005550111", "18005550199"]
 
 
 def test_the_dialler_adds_its_call_id_and_result_to_the_calls_own_columns(
@@ -159,7 +159,7 @@ def test_the_dialler_adds_its_call_id_and_result_to_the_calls_own_columns(
         "Variable1": "gold",
         "DiallerFirstName": "Ada",
         "DiallerAccountNumber": "42",
-        "DiallerPhone": "+18005550111",
+        "DiallerPhone": "18005550199",
         "DiallerCampaignID": "7",
     }
     assert json.loads(record["raw"])["dialler_lastname"] == "cx-call-1"
@@ -176,6 +176,18 @@ def test_a_call_key_used_again_takes_the_diallers_row_nearest_in_time_and_stays_
     ]
     fill("ucce", termination_call_detail=[tcd(1), tcd(2, ended=29)], dialer_detail=again)
     assert records(open_source())["dialler_call_id"].to_list() == ["own", "later"]
+
+
+def test_a_diallers_row_that_called_another_number_is_of_another_call_with_this_key(
+    fill: Fill, open_source: OpenSource
+) -> None:
+    rows = [
+        tcd(1),
+        tcd(2, ANI=None, DNIS=None, DigitsDialed=None),
+        tcd(3, ANI="5550123", DigitsDialed="(800) 5550111"),
+    ]
+    fill("ucce", termination_call_detail=rows, dialer_detail=[dialled(Phone="918005550111")])
+    assert records(open_source())["dialler_call_id"].to_list() == [None, "cx-call-1", "cx-call-1"]
 
 
 def test_a_diallers_row_more_than_an_hour_away_is_of_another_call(

@@ -24,7 +24,7 @@ def test_an_agents_connection_becomes_a_record(fill: Fill, open_source: OpenSour
         "tenant_id": "acme",
         "jtapi_id": "16945106",
         "call_key": "1_167890",
-        "peripheral_id": None,
+        "peripheral_id": "1",
         "ani": "+18005550199",
         "dialled_number": "8001",
         "wrap_up": "SALE",
