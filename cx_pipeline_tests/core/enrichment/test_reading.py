@@ -7,7 +7,13 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cx_pipeline.core.enrichment.reading import judged_at, keys_in_all_forms, may_go_on, only_since, spans_to_read
+from cx_pipeline.core.enrichment.reading import (
+    judged_at,
+    keys_in_all_forms,
+    may_go_on,
+    only_since,
+    spans_to_read,
+)
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
 from cx_pipeline.core.windows import Window
 
