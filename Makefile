@@ -19,7 +19,8 @@ LOCK_TOOLS := .venv-lock
 PIP_TOOLS := pip-tools==7.6.2
 # Test processes; each has a database server of its own. 0: all in one, for a debugger.
 WORKERS := 2
-BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py
+BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py benchmarks/enrich.py \
+	benchmarks/outbox.py
 
 # The first Python that fits; `make PYTHON=/path/to/python3.11 demo` names another.
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -44,7 +45,7 @@ help: ## what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: demo
-demo: $(PROJECT) ## an hour of a contact centre becomes call legs; exit code 0 only if all are right
+demo: $(PROJECT) ## an hour of a contact centre: legs, records, messages; exit code 0 only if all are right
 	@$(BIN)/cx-pipeline demo
 
 .PHONY: up
@@ -60,6 +61,7 @@ stress: export CX_STRESS_KILLS ?= 50
 stress: export CX_STRESS_SEEDS ?= 20
 stress: export CX_STRESS_CALLS ?= 8000
 stress: export CX_STRESS_WINDOWS ?= 8
+stress: export CX_STRESS_MESSAGES ?= 20000
 .PHONY: stress
 stress: $(PROJECT) $(DEVELOPMENT) ## the same tests in long loops: kills at random moments, whole days
 	@$(BIN)/python -m pytest -m stress $(PYTEST_ARGS)
