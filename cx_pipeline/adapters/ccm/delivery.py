@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
 
@@ -75,8 +76,9 @@ class Deliverer:
         From any thread, at any time.
         """
         self._is_stopped = True
-        if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop has closed: the run is over
+                self._loop.call_soon_threadsafe(self._stopping.set)
 
     async def run(self, budget_s: float) -> DeliveryReport:
         """Deliver until nothing is due, the destination has failed too often, or the time is over.

@@ -5,7 +5,7 @@ and puts the next one beyond the longest time that sending may take. Who dies le
 its lease is over. No transaction is open while something is sent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -116,25 +116,26 @@ class DeliveryLedger:
 
     def now(self) -> datetime:
         """The database's clock: that of all deliverers, whatever their machines think."""
-        with database_errors("to read its clock"), self._engine.connect() as connection:
-            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
-            return moment.astimezone(UTC)
+        for attempt in _tries():
+            with attempt, database_errors("to read its clock"), self._engine.connect() as connection:
+                moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return moment.astimezone(UTC)
 
     def due_calls(self, now: datetime, limit: int) -> list[str]:
         """The ordering keys of calls whose next message is due, the oldest first."""
-        with database_errors("to look for messages"), self._engine.connect() as connection:
-            for setting in _ONE_BY_ONE:
-                connection.execute(setting)
-            return list(connection.execute(_DUE_CALLS, {"now": now, "limit": limit}).scalars())
+        for attempt in _tries():
+            with attempt, database_errors("to look for messages"), self._engine.connect() as connection:
+                for setting in _ONE_BY_ONE:
+                    connection.execute(setting)
+                calls = connection.execute(_DUE_CALLS, {"now": now, "limit": limit}).scalars().all()
+        return list(calls)
 
     def visit(self, visit: Visit) -> list[Claim]:
         """Write the marks and claim the next message of each call, where it is due; durable when it returns.
 
         Should the connection be lost just as the server commits, claims are lost until their lease is over.
         """
-        for attempt in stamina.retry_context(
-            on=DatabaseUnavailableError, attempts=_ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=1.0
-        ):
+        for attempt in _tries():
             with attempt:
                 claims = self._visit(visit)
         return claims
@@ -154,6 +155,12 @@ class DeliveryLedger:
             connection.commit()
             self._on_step("after commit")
         return claims
+
+
+def _tries() -> Iterable[stamina.Attempt]:
+    return stamina.retry_context(
+        on=DatabaseUnavailableError, attempts=_ATTEMPTS, timeout=None, wait_initial=0.1, wait_max=1.0
+    )
 
 
 def _columns(marks: Sequence[Mark]) -> dict[str, list[Any]]:
