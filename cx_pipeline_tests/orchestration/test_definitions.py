@@ -28,7 +28,7 @@ def test_every_frame_and_table_of_the_registry_is_an_asset_and_every_asset_one_o
 def test_the_lineage_page_describes_each_asset():
     for name, spec in specs().items():
         assert spec.description, name
-        assert spec.group_name in {"ingest", "correlate", "enrich", "tell"}
+        assert spec.group_name in {"ingest", "correlate", "enrich", "link"}
         assert spec.kinds, name
         assert spec.owners, name
         contract = FRAMES.get(name) or TABLES[name]

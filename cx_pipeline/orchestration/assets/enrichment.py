@@ -66,7 +66,10 @@ def raw_cisco_call_details(
             mark = FrameMark(as_mark(judged_at(window, now, rules.last_try)), legs.mark.is_open)
             receipt = frames.store().write(read.records, RAW_CISCO_CALL_DETAILS, window, mark)
             verdicts.append((window.key, {"schema": schema_verdict(RAW_CISCO_CALL_DETAILS, read.records)}))
-            figures = frame_figures(receipt, mark) | {"is_whole_read": read.is_whole}
+            figures = frame_figures(receipt, mark) | {
+                "is_whole_read": read.is_whole,
+                "read_at": _as_metadata(now),
+            }
             context.add_asset_metadata(figures, partition_key=window.key)
     yield dg.MaterializeResult(check_results=check_results("raw_cisco_call_details", verdicts))
 
@@ -140,13 +143,19 @@ def _write(
     enrichment: "Enrichment",
     mark: "FrameMark",
 ) -> None:
+    from cx_pipeline.adapters.cisco.window_records import moment_of_mark
     from cx_pipeline.core.frames import ENRICHED_CALL_LEGS
 
     written = database.enriched_legs().write_window(window, enrichment.legs, high_water=mark.high_water)
     receipt = store.write(enrichment.legs, ENRICHED_CALL_LEGS, window, mark)
     figures: dict[str, Any] = frame_figures(receipt, mark) | enrichment_figures(enrichment)
+    figures["judged_at"] = _as_metadata(moment_of_mark(mark.high_water))
     figures |= {f"rows_{what}": count for what, count in dataclasses.asdict(written).items()}
     context.add_asset_metadata(figures, partition_key=window.key)
+
+
+def _as_metadata(moment: "datetime") -> dg.TimestampMetadataValue:
+    return dg.MetadataValue.timestamp(moment)
 
 
 def enrichment_assets(

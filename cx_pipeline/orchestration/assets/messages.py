@@ -1,4 +1,4 @@
-"""The group `tell`: what the conversation manager is told of the legs, and what it tells of its conversations."""
+"""What the conversation manager is told of the legs (group `enrich`), and what it tells of its conversations (`link`)."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from cx_pipeline.adapters.database.outbox import PlanCounts
     from cx_pipeline.core.windows import Window
 
-GROUP = "tell"
+GROUP = "enrich"
+LINK_GROUP = "link"
 DELIVERY_BUDGET_S = 10.0
 """So long a run delivers; what is left goes at the next tick, by the outbox sensor or by `cx-pipeline outbox run`."""
 
@@ -151,7 +152,7 @@ def message_assets(
             partitions_def=partitions,
             backfill_policy=backfill_policy,
             deps=["cim_messages"],
-            group_name=GROUP,
+            group_name=LINK_GROUP,
             kinds={"http", "parquet"},
             owners=OWNERS,
             metadata=described("raw_ccm_voice_activities"),
