@@ -46,13 +46,12 @@ def digests(legs: pl.DataFrame, options: MessageOptions = DEFAULTS) -> pl.DataFr
     return due.select("leg_id", "call_id", digest=_hashed(names))
 
 
-def withdrawn_legs(legs: pl.DataFrame, known: pl.DataFrame) -> list[str]:
-    """Ids of legs that had messages and now may have none: no longer completed, or no longer reportable.
+def legs_without_messages(legs: pl.DataFrame) -> list[str]:
+    """Ids of legs that may have no messages (any more): not completed, or not reportable.
 
-    A leg that merely waits for its record again is not among them.
+    A leg that merely waits for its record is not among them.
     """
-    unfit = legs.filter(~_has_messages()).join(known, on="leg_id", how="semi", maintain_order="left")
-    return unfit["leg_id"].to_list()
+    return legs.filter(~_has_messages())["leg_id"].to_list()
 
 
 def _has_messages() -> pl.Expr:

@@ -33,18 +33,6 @@ _PLACES = {CALL_LEG_STARTED: 0, CALL_HOLD: 1, CALL_RESUME: 1, CALL_LEG_ENDED: 2,
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What one transaction writes."""
-
-    rows: list[OutboxRow]
-    """In the order in which they are to leave."""
-    legs: list[tuple[str, str, str]]
-    """Leg id, call id and digest of each leg that was looked at."""
-    taken_back: list[str]
-    """Legs that are no more; whatever was said of them is taken back with this plan."""
-
-
-@dataclass(frozen=True, slots=True)
 class _Due:
     """A message that has to be written: all but its id."""
 
@@ -67,13 +55,13 @@ def plan(
     gone: Collection[str],
     conversations: Mapping[str, Conversation],
     options: MessageOptions = DEFAULTS,
-) -> Plan:
-    """Compare the messages that legs call for with those that were written.
+) -> list[OutboxRow]:
+    """The messages that have to be written, in the order in which they are to leave.
 
     Args:
-        changed: due legs, of ENRICHED_LEG_SCHEMA, with their `digest` as one column more.
+        changed: the due legs that may call for others than were written, `ENRICHED_LEG_SCHEMA`.
         state: the newest message of each slot of these legs and of those that are gone; other rows do no harm.
-        gone: ids of legs that vanished, or that may have no messages any more (`digests.withdrawn_legs`). One that
+        gone: ids of legs that vanished, or that may have no messages any more (`digests.legs_without_messages`). One that
             is in `changed` is there again, and not gone.
         conversations: what is known of the conversations, by CX call id.
         options: the site's choices.
@@ -89,14 +77,9 @@ def plan(
     due = [message for leg_id in lost for message in _of_gone(newest[leg_id])]
     for leg in legs:
         due += _of_leg(leg, newest[leg["leg_id"]], options)
-    return Plan(
-        rows=[
-            _row(message, message_id, conversations)
-            for message, message_id in zip(due, _ids(due), strict=True)
-        ],
-        legs=[(leg["leg_id"], leg["call_id"], leg["digest"]) for leg in legs],
-        taken_back=lost,
-    )
+    return [
+        _row(message, message_id, conversations) for message, message_id in zip(due, _ids(due), strict=True)
+    ]
 
 
 def message_ids(slots: pl.DataFrame) -> pl.Series:

@@ -23,7 +23,8 @@ from cx_pipeline.settings import load_settings
 if TYPE_CHECKING:
     import polars as pl
 
-    from cx_pipeline.adapters.database.outbox import PlanCounts
+    from cx_pipeline.adapters.database.outbox import PlanCounts, PlanState
+    from cx_pipeline.core.messages.outbox_row import OutboxRow
     from cx_pipeline.core.windows import Window
 
 GROUP = "enrich"
@@ -51,10 +52,8 @@ def cim_messages(
         for window in windows_of(context):
             figures: dict[str, object] = {"conversation_manager_is_set": is_set}
             if is_set:
-                legs = frames.store().read(ENRICHED_CALL_LEGS, window).frame
-                planned = _plan(database, window, legs)
-                figures |= {f"legs_{name}" if name != "written" else "messages_written": count
-                            for name, count in dataclasses.asdict(planned).items()}  # fmt: skip
+                planned = _plan(database, window, frames.store().read(ENRICHED_CALL_LEGS, window).frame)
+                figures |= dataclasses.asdict(planned)
             context.add_asset_metadata(figures, partition_key=window.key)
         report = conversation_manager.deliver(database.engine(), DELIVERY_BUDGET_S) if is_set else None
         standing = database.outbox_reading().standing(now)
@@ -72,25 +71,19 @@ def _plan(database: Database, window: "Window", legs: "pl.DataFrame") -> "PlanCo
     """Compare what the legs that the window still owns call for with the outbox, and write the difference."""
     import polars as pl
 
-    from cx_pipeline.core.messages.digests import digests, withdrawn_legs
+    from cx_pipeline.core.messages.digests import digests, legs_without_messages
     from cx_pipeline.core.messages.planning import plan
 
     options = load_settings().message_options
-    owned = legs.join(
-        database.enriched_legs().ids_of(window).to_frame(), on="leg_id", how="semi", maintain_order="left"
-    )
-    due = digests(owned, options)
+    still_own = database.enriched_legs().ids_of(window).to_frame()
+    owned = legs.join(still_own, on="leg_id", how="semi", maintain_order="left")
 
-    def planner(state):  # type: ignore[no-untyped-def]
-        changed = owned.join(
-            due.filter(pl.col("leg_id").is_in(state.changed)).select("leg_id", "digest"),
-            on="leg_id",
-            maintain_order="left",
-        )
+    def planned(state: "PlanState") -> "list[OutboxRow]":
+        changed = owned.filter(pl.col("leg_id").is_in(state.changed))
         conversations = database.conversations().of_calls(changed["cx_call_id"].unique().to_list())
-        return plan(changed, state.newest, state.vanished, conversations, options).rows
+        return plan(changed, state.newest, state.vanished, conversations, options)
 
-    return database.outbox().plan(due, planner, withdrawn=withdrawn_legs(owned, owned))
+    return database.outbox().plan(digests(owned, options), planned, withdrawn=legs_without_messages(owned))
 
 
 def raw_ccm_voice_activities(

@@ -11,7 +11,7 @@ from cx_pipeline.adapters.ccm.activities import VoiceActivityList
 from cx_pipeline.adapters.ccm.delivery import deliver
 from cx_pipeline.adapters.database.conversations import Conversations
 from cx_pipeline.adapters.database.outbox import Outbox, PlanCounts
-from cx_pipeline.core.messages.digests import digests, withdrawn_legs
+from cx_pipeline.core.messages.digests import digests, legs_without_messages
 from cx_pipeline.core.messages.planning import plan
 from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.ccm.failures import Failures
@@ -50,13 +50,11 @@ class Site:
         frame = legs(*rows)
 
         def planner(state):
-            changed = frame.filter(frame["leg_id"].is_in(list(state.changed))).join(
-                digests(frame).select("leg_id", "digest"), on="leg_id"
-            )
+            changed = frame.filter(frame["leg_id"].is_in(list(state.changed)))
             conversations = Conversations(self.engine).of_calls(changed["cx_call_id"].to_list())
-            return plan(changed, state.newest, state.vanished, conversations).rows
+            return plan(changed, state.newest, state.vanished, conversations)
 
-        return Outbox(self.engine).plan(digests(frame), planner, withdrawn=withdrawn_legs(frame, frame))
+        return Outbox(self.engine).plan(digests(frame), planner, withdrawn=legs_without_messages(frame))
 
     def deliver_all(self) -> None:
         """Deliver, an hour after an hour: no back-off is longer."""

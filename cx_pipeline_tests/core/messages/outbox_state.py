@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 
 from cx_pipeline.core.messages.building import DEFAULTS, Conversation, MessageOptions
-from cx_pipeline.core.messages.digests import digests, withdrawn_legs
+from cx_pipeline.core.messages.digests import digests, legs_without_messages
 from cx_pipeline.core.messages.outbox_row import OutboxRow
-from cx_pipeline.core.messages.planning import Plan, plan
+from cx_pipeline.core.messages.planning import plan
 from cx_pipeline_tests.core.messages.enriched_legs import legs
 
 
@@ -24,7 +24,7 @@ class OutboxState:
         vanished: Iterable[str] = (),
         conversations: Mapping[str, Conversation] | None = None,
         options: MessageOptions = DEFAULTS,
-    ) -> Plan:
+    ) -> list[OutboxRow]:
         """Plan for the legs that are there now and write the plan."""
         frame = legs(*present)
         known = pl.DataFrame(
@@ -32,12 +32,12 @@ class OutboxState:
             schema={"leg_id": pl.String, "digest": pl.String},
         )
         new = digests(frame, options).join(known, on=["leg_id", "digest"], how="anti")
-        changed = frame.join(new.select("leg_id", "digest"), on="leg_id", maintain_order="left")
-        gone = [*vanished, *withdrawn_legs(frame, known)]
+        changed = frame.join(new, on="leg_id", how="semi", maintain_order="left")
+        gone = [*vanished, *(set(legs_without_messages(frame)) & set(self.digests))]
         planned = plan(changed, self.newest(), gone, conversations or {}, options)
-        self.rows += planned.rows
-        self.digests |= {leg_id: digest for leg_id, _, digest in planned.legs}
-        for leg_id in planned.taken_back:
+        self.rows += planned
+        self.digests |= dict(new.select("leg_id", "digest").rows())
+        for leg_id in set(gone) - set(changed["leg_id"]):
             self.digests.pop(leg_id, None)
         return planned
 
