@@ -28,10 +28,8 @@ class MessageSender:
         self, client: httpx.AsyncClient, tokens: Tokens, settings: Settings, on_step: StepHook | None
     ) -> None:
         base = base_url(settings)
-        self._urls = {
-            VOICE: base + settings.ccm_voice_path,
-            THIRD_PARTY: base + settings.ccm_third_party_path,
-        }
+        paths = {VOICE: settings.ccm_voice_path, THIRD_PARTY: settings.ccm_third_party_path}
+        self._urls = {destination: httpx.URL(base + path) for destination, path in paths.items()}
         self._client, self._tokens = client, tokens
         self._total_s = settings.ccm_total_timeout_s
         self._on_step = on_step

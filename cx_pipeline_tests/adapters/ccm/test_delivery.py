@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from cx_pipeline.adapters.ccm.delivery import Deliverer, deliver
 from cx_pipeline.adapters.database.outbox_reading import OutboxReading
@@ -315,3 +315,27 @@ def test_a_database_that_is_away_is_a_transient_error(site: Site) -> None:
     away = site.engine.url.set(database="nowhere")
     with pytest.raises(DatabaseUnavailableError):
         deliver(site.settings, create_engine(away), budget_s=5)
+
+
+def test_a_database_that_drops_its_sessions_is_asked_again(site: Site) -> None:
+    fill_calls(site.engine, 30, 3)
+    ended: list[int] = []
+    killer = create_engine(site.engine.url, poolclass=NullPool)
+
+    def script(post):  # type: ignore[no-untyped-def]
+        if len(site.receiver.posts) in (20, 50):
+            with killer.connect() as connection:
+                sessions = text(
+                    "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+                ended.append(connection.execute(sessions).scalar_one())
+        return OK
+
+    site.receiver.script = script
+    for _ in range(4):
+        site.deliver()
+        site.clock.pass_(minutes=1)
+    assert sum(ended) > 0
+    assert statuses(site.engine) == {"DELIVERED": 90}
+    assert site.receiver.calls() == {str(call): [message_id(call, n) for n in range(3)] for call in range(30)}
