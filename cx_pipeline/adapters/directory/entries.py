@@ -6,6 +6,7 @@ They come from a YAML file or from the database's tables; the rules are the same
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from itertools import groupby
 from typing import Annotated, Any, ClassVar, Self
 from zoneinfo import available_timezones
@@ -39,8 +40,14 @@ _MIN_TIME = datetime.min.replace(tzinfo=UTC)
 _MAX_TIME = datetime.max.replace(tzinfo=UTC)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """The names of all time zones: looked for once, as it takes a walk through hundreds of files."""
+    return frozenset(available_timezones())
+
+
 def _known_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         raise ValueError("is no IANA time zone, such as Europe/Zurich")
     return name
 
