@@ -20,6 +20,14 @@ LONGEST_DEMO = timedelta(hours=20)
 """Calls that begin so long after the hour's start are of the next day's demo."""
 NOISE = replace(REALISTIC, duplicates=0.03, late=0.02, shuffled=0.05, lost=0.0, skewed=0.0)
 """Doubles, late and shuffled arrival, and events that say nothing; but none is lost: all legs can be found."""
+OWN_RULES = (
+    "max_silence_s",
+    "min_reportable_s",
+    "match_slack_minutes",
+    "replication_lag_minutes",
+    "outbound_service_identifiers",
+)
+OWN_SYSTEMS = ("cisco_", "ccm_", "messages_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +61,15 @@ def demo_plan(calls: int, seed: int, now: datetime) -> TrafficPlan:
 
 
 def demo_settings(given: Settings, folder: Path, plan: TrafficPlan) -> Settings:
-    """The deployment's settings, on the embedded database and with the rules that the simulated truth goes by."""
-    defaults = {name: Settings.model_fields[name].default for name in ("max_silence_s", "min_reportable_s")}
+    """The deployment's settings, on the embedded database and with the rules that the simulated truth goes by.
+
+    None of its own systems: not its Cisco, not its conversation manager.
+    """
+    defaults = {
+        name: field.get_default(call_default_factory=True)
+        for name, field in Settings.model_fields.items()
+        if name in OWN_RULES or name.startswith(OWN_SYSTEMS)
+    }
     return given.model_copy(
         update={
             **defaults,

@@ -1,5 +1,6 @@
 """The demo's parts: an hour that is past, tenants of its own, settings that touch nobody else, and what it tells."""
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -13,11 +14,15 @@ from rich.console import Console
 from cx_pipeline.adapters.directory.yaml_file import read_directory_file
 from cx_pipeline.adapters.intake.event_frames import read_event_files
 from cx_pipeline.cli.demo_site import build_site, demo_plan, demo_settings, remove_files
+from cx_pipeline.cli.demo_systems import TROUBLE
 from cx_pipeline.cli.main import cli
 from cx_pipeline.cli.rendering.demo_report import DemoSummary, print_summary
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.settings import Settings
+from cx_pipeline.simulator.cisco.comparison import compare_matches
+from cx_pipeline.simulator.cisco.plan import CiscoPlan
+from cx_pipeline.simulator.cisco.records import simulate_records
 from cx_pipeline.simulator.comparison import compare
 
 NOW = datetime(2026, 3, 2, 0, 5, tzinfo=UTC)
@@ -43,12 +48,21 @@ def test_nobody_elses_database_storage_or_rules_are_touched(tmp_path: Path) -> N
         storage_root=tmp_path / "production",
         min_reportable_s=5,
         first_window=NOW + timedelta(days=400),
+        ccm_url="https://ccm.example.com",
+        ccm_token=SecretStr("of production"),
+        ccm_voice_path="/elsewhere",
+        messages_when="ended",
+        outbound_service_identifiers={"*": "8000"},
     )
     settings = demo_settings(given, tmp_path / "demo", demo_plan(30, 1, NOW))
     assert settings.database_url is None
     assert settings.dagster_database_url is None
     assert settings.frames_root == tmp_path / "storage"
     assert settings.min_reportable_s == 0
+    assert settings.ccm_url is settings.ccm_token is None
+    assert settings.ccm_voice_path == Settings(_env_file=None).ccm_voice_path
+    assert settings.messages_when == "enriched"
+    assert settings.outbound_service_identifiers == {}
     assert settings.first_window <= demo_plan(30, 1, NOW).start
 
 
@@ -73,7 +87,18 @@ def test_its_files_hold_all_events_and_go_when_it_is_done(tmp_path: Path) -> Non
 
 
 def summary_of(legs: int, matching: int) -> DemoSummary:
-    return DemoSummary(100, 3, 0, legs, 20, matching, 1.5, 15, {"SIMPLE": 15}, 2)
+    counts = dict.fromkeys((field.name for field in fields(DemoSummary)), 0)
+    return DemoSummary(
+        **counts | {"legs": legs, "legs_true": 20, "legs_matching": matching, "calls_by_type": {"SIMPLE": 15}}
+    )
+
+
+def wrong_matches(truth: pl.DataFrame) -> pl.DataFrame:
+    """The legs of the records as if each had that of the next one."""
+    return truth.filter(pl.col("start_time").is_not_null()).with_columns(
+        record_id=pl.concat_str(pl.lit("simulated:"), pl.col("record_key").shift(-1)),
+        enrichment_status=pl.lit("COMPLETE"),
+    )
 
 
 def test_a_leg_that_is_not_as_it_was_is_shown(tmp_path: Path) -> None:
@@ -85,10 +110,13 @@ def test_a_leg_that_is_not_as_it_was_is_shown(tmp_path: Path) -> None:
     wrong = legs.with_columns(call_type=pl.lit("RONA"))
     comparison = compare(site.true_legs, wrong)
     console = Console(width=200, file=StringIO())
-    print_summary(console, summary_of(20, comparison.matched), comparison)
+    cisco = simulate_records(site.true_legs, CiscoPlan(seed=1, trouble=TROUBLE))
+    matches = compare_matches(wrong_matches(cisco.truth), cisco.truth, site.true_legs)
+    print_summary(console, summary_of(20, comparison.matched), comparison, matches)
     told = console.file.getvalue()  # type: ignore[attr-defined]
     assert "call_type: truly SIMPLE, found RONA" in told
     assert "legs are missing" in told  # those of the other source
+    assert ", which is WRONG; its own is " in told
 
 
 @pytest.mark.parametrize("arguments", [("--calls", "0"), ("--seed", "-1"), ("--calls", "many")])

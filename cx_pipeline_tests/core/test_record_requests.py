@@ -27,6 +27,4 @@ def test_not_between_the_last_try_and_the_first_time_that_it_is_looked_at_again(
 
 def test_once_for_each_of_the_later_looks():
     keys = [asked(WINDOW.end + age + offset) for age in RECORD_RECHECKS for offset in (timedelta(0), MINUTE)]
-    assert keys == [
-        f"2026-03-02-10:00:records+{hours}h" for hours in (2, 4, 8, 16, 24) for _ in range(2)
-    ]
+    assert keys == [f"2026-03-02-10:00:records+{hours}h" for hours in (2, 4, 8, 16, 24) for _ in range(2)]

@@ -88,6 +88,11 @@ def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -
     assert summary["quarantined"] == 0
     assert summary["calls"] == sum(summary["calls_by_type"].values())
     assert summary["seconds"] > 0
+    assert summary["enriched"] > 15
+    assert (
+        summary["pending"] == summary["wrong_matches"] == summary["dead"] == summary["order_violations"] == 0
+    )
+    assert summary["messages"] == summary["delivered"] == summary["ledger_once"] > 40
     assert f"{summary['legs_matching']} of {summary['legs_true']} legs" in first
     assert "the phone first talked then" in first
     assert len(list((home / "storage" / "call_legs").rglob("*.parquet"))) == summary["windows"]
@@ -99,7 +104,8 @@ def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -
     again = json.loads((home / "demo" / "summary.json").read_text())
     assert again["duplicates"] == again["events"] == summary["events"]
     assert again["legs_matching"] == again["legs"] == summary["legs"]
-    assert not list((home / "demo").glob("*.ndjson"))
+    assert again["messages"] == again["ledger_once"] == summary["messages"], "nothing was told twice"
+    assert not (home / "demo" / "jtapi.ndjson").exists()
     assert nothing_is_left(home)
 
 

@@ -77,7 +77,12 @@ def print_summary(
     for name, value in rows.items():
         console.print(Text(f"{name:<12} {value}", style="bold" if name == "Truth" else ""))
     for row in matches.differences.head(DIFFERENCES_SHOWN).iter_rows(named=True):
-        console.print(Text(f"  {row}"))
+        console.print(
+            Text(
+                f"  {row['tenant_id']} {row['root_call_key']} {row['agent_extension']} has the record "
+                f"{row['found_record']}, which is {row['verdict']}; its own is {row['own_record']}"
+            )
+        )
     if comparison.is_equal:
         return
     console.print(f"{comparison.missing.height} legs are missing, {comparison.unexpected.height} never were.")
