@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,20 +14,22 @@ from cx_pipeline.cli.rendering.console import count_of, time_of_day
 from cx_pipeline.core.messages.outbox_row import DEAD, DELIVERED, WAITING
 
 LONGEST_ERROR = 60
+WIDE = 140
+"""Columns of a terminal on which the call ids have room, too; `outbox show` tells them in any case."""
 
 
 def print_messages(console: Console, messages: Sequence[StoredMessage]) -> None:
     """The messages as a table, in their order."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
-    table.add_column("Message", no_wrap=True)
-    for name in ("Call", "Intent", "Status"):
-        table.add_column(name, overflow="fold")
-    table.add_column("Tries", justify="right")
-    table.add_column("", overflow="fold")
+    is_wide = console.width >= WIDE
+    table = Table.grid(padding=(0, 1))
+    titles = ("Message", *(("Call",) if is_wide else ()), "Intent", "Status", "Tries", "")
+    for title in titles:
+        table.add_column(no_wrap=bool(title), overflow="fold")
+    table.add_row(*titles, style="bold")
     for message in messages:
         cells = (
             message.message_id,
-            message.ordering_key,
+            *((message.ordering_key,) if is_wide else ()),
             _intent(message),
             message.status,
             str(message.attempts),
