@@ -42,3 +42,9 @@ def test_several_legs_of_a_call_tell_its_conversation_once(engine: Engine):
         conversations.learn(activities(("a", "conv-1", "s"), ("a", "conv-1", "s"), ("a", "conv-0", "s"))) == 1
     )
     assert conversations.of_calls(["a"])["a"].conversation_id == "conv-0"
+
+
+def test_a_hundred_thousand_calls_are_asked_for_at_once(engine: Engine):
+    conversations = Conversations(engine)
+    conversations.learn(activities(("99999", "conv", "session")))
+    assert list(conversations.of_calls([str(number) for number in range(100_000)])) == ["99999"]
