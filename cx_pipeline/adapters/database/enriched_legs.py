@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import polars as pl
-from sqlalchemy import Connection, Engine, delete, exists, func, literal, select, text, tuple_, update
-from sqlalchemy import Table as SqlTable
+from sqlalchemy import ColumnElement, Connection, Engine, delete, exists, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from cx_pipeline.adapters.database.call_tables import read_table
@@ -20,7 +19,11 @@ from cx_pipeline.adapters.database.tables import call_leg
 from cx_pipeline.core.enrichment.schema import COMPLETE, ENRICHED_LEG_SCHEMA, FROM_EVENTS, FROM_RECORD
 from cx_pipeline.core.windows import Window
 
-_NEW: SqlTable = staging_table("new_enriched_leg", enriched_leg, ENRICHED_LEG_SCHEMA)
+_HASH = "row_hash"
+_HERE = staging_table("enriched_leg_here", enriched_leg, ("leg_id", "origin", _HASH))
+"""All legs of the computation, in short: what is compared first."""
+_NEW = staging_table("new_enriched_leg", enriched_leg, (*ENRICHED_LEG_SCHEMA, _HASH))
+"""Those of them that are new or changed, whole."""
 _NAMES = [column.name for column in _NEW.c]
 
 
@@ -58,13 +61,19 @@ class EnrichedLegs:
         """
         task = f"to write the enriched legs of the window {window.key}"
         with database_errors(task), self._engine.begin() as connection:
-            stage(connection, _NEW, for_table(legs, enriched_leg, ENRICHED_LEG_SCHEMA))
-            connection.execute(text(f"ANALYZE {_NEW.name}"))
+            hashed = legs.with_columns(legs.hash_rows(seed=0).reinterpret(signed=True).alias(_HASH))
+            stage(connection, _HERE, hashed.select("leg_id", "origin", _HASH))
+            connection.execute(text(f"ANALYZE {_HERE.name}"))
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": ENRICHED_WRITE_LOCK})
             elsewhere = _drop_legs_of_others(connection, window)
             deleted = _delete_gone(connection, window)
+            wanted = _new_or_changed(connection, window, high_water)
+            changed = hashed.filter(pl.col("leg_id").is_in(wanted))
+            schema = pl.Schema({**ENRICHED_LEG_SCHEMA, _HASH: pl.Int64()})
+            stage(connection, _NEW, for_table(changed, enriched_leg, schema))
+            connection.execute(text(f"ANALYZE {_NEW.name}"))
             updated, inserted = _write(connection, window, high_water)
-            staged = connection.execute(select(func.count()).select_from(_NEW)).scalar_one()
+            staged = connection.execute(select(func.count()).select_from(_HERE)).scalar_one()
         return EnrichedCounts(inserted, updated, staged - inserted - updated, deleted, elsewhere)
 
     def of_tenants(self, tenants: Collection[str]) -> pl.DataFrame:
@@ -120,14 +129,14 @@ class EnrichedLegs:
 
 def _drop_legs_of_others(connection: Connection, window: Window) -> int:
     """Leave alone the legs that the window has lost since they were read: their call moved, or is no more."""
-    ours = exists().where(call_leg.c.leg_id == _NEW.c.leg_id, call_leg.c.window_start == window.start)
-    statement = delete(_NEW).where(_NEW.c.origin == FROM_EVENTS, ~ours)
+    ours = exists().where(call_leg.c.leg_id == _HERE.c.leg_id, call_leg.c.window_start == window.start)
+    statement = delete(_HERE).where(_HERE.c.origin == FROM_EVENTS, ~ours)
     return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
 
 
 def _delete_gone(connection: Connection, window: Window) -> int:
     table = enriched_leg
-    is_staged = exists().where(_NEW.c.leg_id == table.c.leg_id)
+    is_staged = exists().where(_HERE.c.leg_id == table.c.leg_id)
     is_leg = exists().where(call_leg.c.leg_id == table.c.leg_id)
     gone = delete(table).where(
         table.c.window_start == window.start, ~is_staged, (table.c.origin == FROM_RECORD) | ~is_leg
@@ -135,18 +144,31 @@ def _delete_gone(connection: Connection, window: Window) -> int:
     return connection.execute(gone.execution_options(preserve_rowcount=True)).rowcount
 
 
+def _new_or_changed(connection: Connection, window: Window, high_water: int) -> list[str]:
+    """Ids of the legs that the table has not, or has otherwise, and that no better informed writer wrote."""
+    table = enriched_leg
+    differs = table.c.row_hash.is_distinct_from(_HERE.c.row_hash) | (table.c.window_start != window.start)
+    query = (
+        select(_HERE.c.leg_id)
+        .join_from(_HERE, table, table.c.leg_id == _HERE.c.leg_id, isouter=True)
+        .where(differs, ~_knows_more(window, high_water) | table.c.leg_id.is_(None))
+    )
+    return list(connection.execute(query).scalars())
+
+
+def _knows_more(window: Window, high_water: int) -> ColumnElement[bool]:
+    return (enriched_leg.c.window_start == window.start) & (enriched_leg.c.high_water > high_water)
+
+
 def _write(connection: Connection, window: Window, high_water: int) -> tuple[int, int]:
     """Update the rows that differ, insert those that are missing; how many of each."""
     table = enriched_leg
-    compared = [name for name in _NAMES if name != "leg_id"]
     ownership = {"window_start": literal(window.start), "high_water": literal(high_water)}
-    before = tuple_(*(table.c[name] for name in compared), table.c.window_start)
-    after = tuple_(*(_NEW.c[name] for name in compared), ownership["window_start"])
-    knows_more = (table.c.window_start == window.start) & (table.c.high_water > high_water)
+    changes = {name: _NEW.c[name] for name in _NAMES if name != "leg_id"}
     changed = (
         update(table)
-        .values({name: _NEW.c[name] for name in compared} | ownership | {"written_at": func.now()})
-        .where(table.c.leg_id == _NEW.c.leg_id, ~knows_more, before.is_distinct_from(after))
+        .values(changes | ownership | {"written_at": func.now()})
+        .where(table.c.leg_id == _NEW.c.leg_id)
     )
     updated = connection.execute(changed.execution_options(preserve_rowcount=True)).rowcount
     rows = select(*(_NEW.c[name] for name in _NAMES), *ownership.values())

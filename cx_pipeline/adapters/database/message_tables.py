@@ -40,6 +40,7 @@ enriched_leg = Table(
     ),
     moment("window_start"),
     Column("high_water", BigInteger, nullable=False),
+    Column("row_hash", BigInteger, nullable=False),
     moment("written_at", is_now=True),
     PrimaryKeyConstraint("leg_id"),
     Index("enriched_leg_by_call", "call_id", "leg_number"),
@@ -48,7 +49,8 @@ enriched_leg = Table(
     Index("enriched_leg_by_agent", "tenant_id", "agent_extension", "start_time"),
     Index("enriched_leg_by_customer", "tenant_id", "customer_identifier", "start_time"),
 )
-"""Legs with their Cisco details. `high_water`: the later of what had arrived and been read when the row was made."""
+"""Legs with their Cisco details. `high_water` grows with what its writer had seen; by `row_hash` a writer knows the rows
+that it need not send."""
 Index(
     "enriched_leg_waiting",
     enriched_leg.c.end_time,

@@ -110,6 +110,30 @@ def test_what_did_not_change_is_not_written_again(engine: Engine, store: Enriche
     assert after[1] != before[1]
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"hold_segments": [{"start_time": TEN, "end_time": TEN, "duration_ms": 1, "is_synthetic": False}]},
+        {"hold_segments": []},
+        {"hold_segments": None},
+        {"participants": ["1005"]},
+        {"wrap_up": ""},
+        {"wrap_up": None},
+        {"talk_s": 0},
+        {"match_distance_ms": -1},
+        {"end_time": TEN + 2 * MINUTE + timedelta(microseconds=1)},
+        {"is_answered": False},
+    ],
+    ids=str,
+)
+def test_every_change_of_a_leg_is_written(engine: Engine, store: EnrichedLegs, change: dict[str, Any]):
+    own(engine, TEN_WINDOW, 1)
+    store.write_window(TEN_WINDOW, frame(enriched(1)), high_water=5)
+    changed = frame(enriched(1, **change))
+    assert store.write_window(TEN_WINDOW, changed, high_water=6) == EnrichedCounts(0, 1, 0, 0, 0)
+    assert store.of_call(CALL).equals(changed)
+
+
 def test_a_leg_that_moved_to_another_window_is_left_to_that_one(engine: Engine, store: EnrichedLegs):
     own(engine, NINE_WINDOW, 1)
     store.write_window(NINE_WINDOW, frame(enriched(1, enrichment_status=PENDING)), high_water=5)

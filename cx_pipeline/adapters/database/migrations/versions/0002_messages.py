@@ -77,6 +77,7 @@ STATEMENTS = (
         custom_variables text,
         window_start timestamptz NOT NULL,
         high_water bigint NOT NULL,
+        row_hash bigint NOT NULL,
         written_at timestamptz DEFAULT now() NOT NULL,
         PRIMARY KEY (leg_id)
     )
