@@ -1,6 +1,7 @@
 """What the conversation manager is told of the legs (group `enrich`), and what it tells of its conversations (`link`)."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 GROUP = "enrich"
 LINK_GROUP = "link"
+LEGS_A_PLAN = 10_000
 DELIVERY_BUDGET_S = 10.0
 """So long a run delivers; what is left goes at the next tick, by the outbox sensor or by `cx-pipeline outbox run`."""
 
@@ -52,8 +54,7 @@ def cim_messages(
         for window in windows_of(context):
             figures: dict[str, object] = {"conversation_manager_is_set": is_set}
             if is_set:
-                planned = _plan(database, window, frames.store().read(ENRICHED_CALL_LEGS, window).frame)
-                figures |= dataclasses.asdict(planned)
+                figures |= _plan(database, window, frames.store().read(ENRICHED_CALL_LEGS, window).frame)
             context.add_asset_metadata(figures, partition_key=window.key)
         report = conversation_manager.deliver(database.engine(), DELIVERY_BUDGET_S) if is_set else None
         standing = database.outbox_reading().standing(now)
@@ -67,23 +68,33 @@ def cim_messages(
     )
 
 
-def _plan(database: Database, window: "Window", legs: "pl.DataFrame") -> "PlanCounts":
-    """Compare what the legs that the window still owns call for with the outbox, and write the difference."""
+def _plan(database: Database, window: "Window", legs: "pl.DataFrame") -> dict[str, int]:
+    """Compare what the legs that the window still owns call for with the outbox, and write the difference; counts.
+
+    A part of the legs at a time: planning is one at a time, and a backfill must not hold up the open window.
+    """
+    still_own = database.enriched_legs().ids_of(window).to_frame()
+    owned = legs.join(still_own, on="leg_id", how="semi", maintain_order="left")
+    counts: Counter[str] = Counter(changed=0, vanished=0, written=0)
+    for part in owned.iter_slices(LEGS_A_PLAN) if len(owned) else [owned]:
+        counts.update(dataclasses.asdict(_plan_part(database, part)))
+    return dict(counts)
+
+
+def _plan_part(database: Database, legs: "pl.DataFrame") -> "PlanCounts":
     import polars as pl
 
     from cx_pipeline.core.messages.digests import digests, legs_without_messages
     from cx_pipeline.core.messages.planning import plan
 
     options = load_settings().message_options
-    still_own = database.enriched_legs().ids_of(window).to_frame()
-    owned = legs.join(still_own, on="leg_id", how="semi", maintain_order="left")
 
     def planned(state: "PlanState") -> "list[OutboxRow]":
-        changed = owned.filter(pl.col("leg_id").is_in(state.changed))
+        changed = legs.filter(pl.col("leg_id").is_in(state.changed))
         conversations = database.conversations().of_calls(changed["cx_call_id"].unique().to_list())
         return plan(changed, state.newest, state.vanished, conversations, options)
 
-    return database.outbox().plan(digests(owned, options), planned, withdrawn=legs_without_messages(owned))
+    return database.outbox().plan(digests(legs, options), planned, withdrawn=legs_without_messages(legs))
 
 
 def raw_ccm_voice_activities(
