@@ -9,6 +9,7 @@ from cx_pipeline.orchestration.assets.enrichment import enrichment_assets
 from cx_pipeline.orchestration.assets.ingest import ingest_assets
 from cx_pipeline.orchestration.assets.legs import leg_assets
 from cx_pipeline.orchestration.assets.messages import message_assets
+from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.jobs import window_jobs
 from cx_pipeline.orchestration.maintenance import prune_job
 from cx_pipeline.orchestration.outbox import outbox_job, outbox_sensor
@@ -46,15 +47,15 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
 
 
 def _assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition]:
-    policy = _backfill_policy(settings)
+    windowed = Windowed(partitions, _backfill_policy(settings))
     with warnings.catch_warnings():
         # Backfill policies and code references may change with Dagster's next release; ours is pinned.
         warnings.simplefilter("ignore", dg.BetaWarning)
         assets = [
-            *ingest_assets(partitions, policy),
-            *leg_assets(partitions, policy),
-            *enrichment_assets(partitions, policy),
-            *message_assets(partitions, policy),
+            *ingest_assets(windowed),
+            *leg_assets(windowed),
+            *enrichment_assets(windowed),
+            *message_assets(windowed),
         ]
         return [
             asset

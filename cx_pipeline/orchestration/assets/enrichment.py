@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
+from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.attempts import transient_failures_retried
 from cx_pipeline.orchestration.checks import (
     ENRICHED_BLOCKING_CHECKS,
@@ -16,11 +17,8 @@ from cx_pipeline.orchestration.checks import (
     check_specs,
 )
 from cx_pipeline.orchestration.metadata import (
-    OWNERS,
-    described,
     enrichment_figures,
     frame_figures,
-    lineage_of,
 )
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
 from cx_pipeline.orchestration.resources import Cisco, Database, Frames
@@ -158,31 +156,24 @@ def _as_metadata(moment: "datetime") -> dg.TimestampMetadataValue:
     return dg.MetadataValue.timestamp(moment)
 
 
-def enrichment_assets(
-    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy | None
-) -> list[dg.AssetsDefinition]:
+def enrichment_assets(windowed: Windowed) -> list[dg.AssetsDefinition]:
     """The assets of this group."""
     return [
-        dg.asset(
-            partitions_def=partitions,
-            backfill_policy=backfill_policy,
-            deps=["call_legs"],
-            group_name=GROUP,
+        windowed.asset(
+            raw_cisco_call_details,
+            group=GROUP,
             kinds={"sql", "parquet"},
-            owners=OWNERS,
-            metadata=described("raw_cisco_call_details"),
-            check_specs=check_specs("raw_cisco_call_details", RAW_CHECKS, blocking=True),
-        )(raw_cisco_call_details),
-        dg.asset(
-            partitions_def=partitions,
-            backfill_policy=backfill_policy,
-            deps=["call_legs", "calls", "raw_cisco_call_details"],
-            group_name=GROUP,
+            deps=["call_legs"],
+            checks=check_specs("raw_cisco_call_details", RAW_CHECKS, blocking=True),
+        ),
+        windowed.asset(
+            enriched_call_legs,
+            group=GROUP,
             kinds={"polars", "postgres"},
-            owners=OWNERS,
-            metadata={**described("enriched_call_legs"), **lineage_of("enriched_call_legs", "call_legs")},
-            output_required=False,
-            check_specs=check_specs("enriched_call_legs", ENRICHED_BLOCKING_CHECKS, blocking=True)
+            deps=["call_legs", "calls", "raw_cisco_call_details"],
+            lineage="call_legs",
+            may_be_missing=True,
+            checks=check_specs("enriched_call_legs", ENRICHED_BLOCKING_CHECKS, blocking=True)
             + check_specs("enriched_call_legs", ENRICHED_WARNING_CHECKS, blocking=False),
-        )(enriched_call_legs),
+        ),
     ]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.attempts import transient_failures_retried
 from cx_pipeline.orchestration.checks import (
     LISTENER_CHECKS,
@@ -12,7 +13,7 @@ from cx_pipeline.orchestration.checks import (
     check_specs,
     results_of_all,
 )
-from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures
+from cx_pipeline.orchestration.metadata import frame_figures
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
 from cx_pipeline.orchestration.resources import Database, Frames
 from cx_pipeline.settings import load_settings
@@ -53,19 +54,14 @@ def raw_jtapi_events(
     yield dg.MaterializeResult(check_results=results)
 
 
-def ingest_assets(
-    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy | None
-) -> list[dg.AssetsDefinition]:
+def ingest_assets(windowed: Windowed) -> list[dg.AssetsDefinition]:
     """The assets of this group."""
     return [
-        dg.asset(
-            partitions_def=partitions,
-            backfill_policy=backfill_policy,
-            group_name=GROUP,
+        windowed.asset(
+            raw_jtapi_events,
+            group=GROUP,
             kinds={"postgres", "parquet"},
-            owners=OWNERS,
-            metadata=described("raw_jtapi_events"),
-            check_specs=check_specs("raw_jtapi_events", RAW_CHECKS, blocking=True)
+            checks=check_specs("raw_jtapi_events", RAW_CHECKS, blocking=True)
             + check_specs("raw_jtapi_events", LISTENER_CHECKS, blocking=False),
-        )(raw_jtapi_events)
+        )
     ]

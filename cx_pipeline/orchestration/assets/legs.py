@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.attempts import transient_failures_retried
 from cx_pipeline.orchestration.checks import (
     LEG_BLOCKING_CHECKS,
@@ -100,9 +101,7 @@ def _write_tables(
     return {f"legs_{what}": count for what, count in dataclasses.asdict(written).items()}
 
 
-def leg_assets(
-    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy | None
-) -> list[dg.AssetsDefinition]:
+def leg_assets(windowed: Windowed) -> list[dg.AssetsDefinition]:
     """The assets of this group: one step, as all three come from one pass over the events."""
     specs = [
         dg.AssetSpec(
@@ -121,8 +120,8 @@ def leg_assets(
         dg.multi_asset(
             name="call_legs",
             specs=specs,
-            partitions_def=partitions,
-            backfill_policy=backfill_policy,
+            partitions_def=windowed.partitions,
+            backfill_policy=windowed.backfill_policy,
             check_specs=check_specs("call_legs", LEG_BLOCKING_CHECKS, blocking=True)
             + check_specs("call_legs", LEG_WARNING_CHECKS, blocking=False),
         )(call_legs)

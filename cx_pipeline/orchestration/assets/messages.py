@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.attempts import transient_failures_retried
 from cx_pipeline.orchestration.checks import (
     OUTBOX_CHECKS,
@@ -16,7 +17,7 @@ from cx_pipeline.orchestration.checks import (
     check_specs,
     results_of_all,
 )
-from cx_pipeline.orchestration.metadata import OWNERS, described, frame_figures
+from cx_pipeline.orchestration.metadata import frame_figures
 from cx_pipeline.orchestration.partitions import moment_of, windows_of
 from cx_pipeline.orchestration.resources import ConversationManager, Database, Frames
 from cx_pipeline.settings import load_settings
@@ -137,29 +138,21 @@ SETTLED = timedelta(hours=1)
 """So long after a window's end its list is taken to change: the frame of an old window bears the same mark for ever."""
 
 
-def message_assets(
-    partitions: dg.PartitionsDefinition, backfill_policy: dg.BackfillPolicy | None
-) -> list[dg.AssetsDefinition]:
-    """The assets of this group."""
+def message_assets(windowed: Windowed) -> list[dg.AssetsDefinition]:
+    """The assets of these groups."""
     return [
-        dg.asset(
-            partitions_def=partitions,
-            backfill_policy=backfill_policy,
-            deps=["enriched_call_legs"],
-            group_name=GROUP,
+        windowed.asset(
+            cim_messages,
+            group=GROUP,
             kinds={"postgres", "http"},
-            owners=OWNERS,
-            metadata=described("cim_messages"),
-            check_specs=check_specs("cim_messages", OUTBOX_CHECKS, blocking=False),
-        )(cim_messages),
-        dg.asset(
-            partitions_def=partitions,
-            backfill_policy=backfill_policy,
-            deps=["cim_messages"],
-            group_name=LINK_GROUP,
+            deps=["enriched_call_legs"],
+            checks=check_specs("cim_messages", OUTBOX_CHECKS, blocking=False),
+        ),
+        windowed.asset(
+            raw_ccm_voice_activities,
+            group=LINK_GROUP,
             kinds={"http", "parquet"},
-            owners=OWNERS,
-            metadata=described("raw_ccm_voice_activities"),
-            check_specs=check_specs("raw_ccm_voice_activities", RAW_CHECKS, blocking=True),
-        )(raw_ccm_voice_activities),
+            deps=["cim_messages"],
+            checks=check_specs("raw_ccm_voice_activities", RAW_CHECKS, blocking=True),
+        ),
     ]
