@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +12,7 @@ import pytest
 import stamina
 from sqlalchemy import text
 
+from cx_pipeline.adapters.ccm.delivery import deliver
 from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
 from cx_pipeline.adapters.database.event_intake import EventIntake
 from cx_pipeline.adapters.database.outbox_reading import OutboxReading
@@ -114,8 +115,9 @@ def test_every_leg_gets_its_record_however_late_and_a_backfill_gives_the_same(
 ):
     with stamina.set_testing(True, attempts=6):
         computed = live_through(site, traffic, clock)
-        site.manager.fail(Failures())
-        site.deployment.run(computed[-1])  # what failed now and then goes out
+    site.manager.fail(Failures())
+    later = datetime.now(UTC) + HOUR  # whatever failed now and then is due
+    assert deliver(load_settings(), site.deployment.engine, budget_s=60, clock=lambda: later).is_drained
     legs, said = state(site)
     found = compare_matches(legs, cisco.truth, traffic.legs)
     assert found.is_right, found.differences
