@@ -1,4 +1,4 @@
-"""The daily maintenance: superseded runs of a window, and frames that no window names.
+"""The daily maintenance: superseded runs of a window, frames that no window names, and old heartbeats.
 
 Dagster keeps events for ever, and a run a minute adds about 110 MB a day. Deleting a run deletes its
 materialisations too, so the newest of each window and asset is never touched. What may go is decided in
@@ -13,12 +13,14 @@ import dagster as dg
 from cx_pipeline.core.pruning import SUPERSEDED_AFTER, FinishedRun, superseded_runs
 from cx_pipeline.core.windows import window_from_key, window_of, windows_between
 from cx_pipeline.orchestration.jobs import WINDOW_ASSETS
-from cx_pipeline.orchestration.resources import Frames
+from cx_pipeline.orchestration.resources import Database, Frames
 from cx_pipeline.orchestration.running import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from cx_pipeline.settings import load_settings
 
 _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED]
 _PAGE = 500
+HEARTBEATS_KEPT = timedelta(days=60)
+"""A backfill of so old a window still knows when nobody listened."""
 
 
 @dg.op(description="Deletes runs of a window that a newer one replaced a day ago or earlier.")
@@ -53,10 +55,20 @@ def prune_frames(context: dg.OpExecutionContext, frames: dg.ResourceParam[Frames
     context.add_output_metadata({"files_deleted": len(removed), "files_named": len(named)})
 
 
-@dg.job(description="Deletes superseded runs of windows and frames that no window names.")
+@dg.op(description="Deletes heartbeats of listeners that no window asks for any more.")
+def prune_heartbeats(context: dg.OpExecutionContext, database: dg.ResourceParam[Database]) -> None:
+    """Delete what is older than any outage that is looked for."""
+    deleted = database.heartbeats().forget_before(datetime.now(UTC) - HEARTBEATS_KEPT)
+    context.add_output_metadata({"heartbeats_deleted": deleted})
+
+
+@dg.job(
+    description="Deletes superseded runs of windows, frames that no window names, and old heartbeats of listeners."
+)
 def prune_job() -> None:
-    """The two, one after the other."""
+    """Runs before frames, as frames are named by runs; heartbeats by themselves."""
     prune_frames(prune_runs())
+    prune_heartbeats()
 
 
 def newest_materialisations(

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from cx_pipeline.adapters.database.failures import database_errors
@@ -67,6 +67,16 @@ class Heartbeats:
         )
         with database_errors("to note a heartbeat"), self._engine.begin() as connection:
             connection.execute(row.on_conflict_do_nothing())
+
+    def forget_before(self, moment: datetime) -> int:
+        """Delete the heartbeats from before a moment; how many.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        statement = delete(listener_heartbeat).where(listener_heartbeat.c.beat_at < moment)
+        with database_errors("to delete heartbeats"), self._engine.begin() as connection:
+            return connection.execute(statement.execution_options(preserve_rowcount=True)).rowcount
 
     def between(self, first: datetime, last: datetime) -> pl.DataFrame:
         """The heartbeats in `[first, last]`, and the newest connected one of each listener before; `HEARTBEAT_SCHEMA`, sorted.

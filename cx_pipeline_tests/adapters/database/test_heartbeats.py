@@ -49,3 +49,11 @@ def test_keys_with_events_are_those_heard_of_in_the_span(engine: Engine):
     found = Heartbeats(engine).keys_with_events(["1_100", "1_101", "1_102"], NOON - MINUTE, NOON + MINUTE)
     assert found.rows() == [("acme", "1_100")]
     assert Heartbeats(engine).keys_with_events([], NOON, NOON).is_empty()
+
+
+def test_old_heartbeats_can_be_forgotten(engine: Engine):
+    heartbeats = Heartbeats(engine)
+    for hours in (3, 2, 1):
+        heartbeats.beat("jtapi", "l1", NOON - timedelta(hours=hours), is_connected=True)
+    assert heartbeats.forget_before(NOON - timedelta(hours=2)) == 1
+    assert heartbeats.between(NOON - timedelta(hours=4), NOON)["beat_at"].len() == 2
