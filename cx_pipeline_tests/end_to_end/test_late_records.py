@@ -93,14 +93,17 @@ def live_through(site: TellingSite, traffic: SimulatedSite, clock: Clock) -> lis
 
 
 def state(site: TellingSite) -> tuple[pl.DataFrame, set[tuple[str, str, int, str]]]:
-    """The enriched legs, and what the newest message of each kind says."""
+    """The enriched legs, and what the newest message of each kind says; what was taken back counts as never said."""
     legs = EnrichedLegs(site.deployment.engine).of_tenants(["red", "blue"])
     newest = {
         (m.leg_id, m.intent, m.ordinal): m
         for m in OutboxReading(site.deployment.engine).of_legs(legs["leg_id"].to_list())
     }
     said = {(*slot, fingerprint(site, m.message_id)) for slot, m in newest.items()}
-    return legs, said
+    taken_back = {slot for slot in said if slot[3].startswith("-")}
+    # A late event made it a leg that nothing is said of: a backfill never says anything of it.
+    gone = {leg_id for leg_id, intent, _, _ in taken_back if intent == "CALL_LEG_ENDED"}
+    return legs, {slot for slot in said - taken_back if slot[0] not in gone}
 
 
 def fingerprint(site: TellingSite, message_id: str) -> str:
