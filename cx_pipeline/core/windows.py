@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 KEY_FORMAT = "%Y-%m-%d-%H:%M"
 """How a window is named: Dagster's own format of hourly partition keys."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
@@ -62,3 +65,13 @@ def windows_between(start: datetime, end: datetime, length: timedelta) -> Iterat
     while window.start < end:
         yield window
         window = Window(window.end, window.end + length)
+
+
+def as_mark(moment: datetime) -> int:
+    """A moment as a number that grows: microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of_mark(mark: int) -> datetime:
+    """The moment of `as_mark`."""
+    return _EPOCH + timedelta(microseconds=mark)

@@ -105,8 +105,9 @@ class Cisco:
         self, store: "FrameStore", window: "Window", leg_ends: "pl.Series", now: "datetime"
     ) -> "WindowRecords":
         """The records that a window's legs ask for; goes on from what the store has of an earlier read."""
-        from cx_pipeline.adapters.cisco.window_records import EarlierRead, moment_of_mark, read_window_records
+        from cx_pipeline.adapters.cisco.window_records import EarlierRead, read_window_records
         from cx_pipeline.core.frames import RAW_CISCO_CALL_DETAILS
+        from cx_pipeline.core.windows import moment_of_mark
 
         settings = load_settings()
         before = store.find(RAW_CISCO_CALL_DETAILS, window)

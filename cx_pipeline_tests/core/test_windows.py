@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cx_pipeline.core.windows import Window, window_from_key, window_of, windows_between
+from cx_pipeline.core.windows import (
+    Window,
+    as_mark,
+    moment_of_mark,
+    window_from_key,
+    window_of,
+    windows_between,
+)
 
 STABLE = settings(derandomize=True, database=None, deadline=None)
 DIVISORS = [timedelta(minutes=minutes) for minutes in range(1, 1441) if 1440 % minutes == 0]
@@ -113,3 +120,8 @@ def test_a_window_that_does_not_end_after_its_start_is_refused(length: timedelta
     start = datetime(2026, 1, 1, tzinfo=timezone(timedelta(hours=2)))
     with pytest.raises(ValueError, match="ends after it starts"):
         Window(start, start + length)
+
+
+def test_a_moment_survives_its_mark():
+    moment = datetime(2026, 3, 2, 10, 59, 59, 999_999, tzinfo=UTC)
+    assert moment_of_mark(as_mark(moment)) == moment

@@ -2,16 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import polars as pl
 
 from cx_pipeline.core.enrichment.reading import distinct, joined, may_go_on, only_since, spans_to_read
 from cx_pipeline.core.windows import Window
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class RecordSource(Protocol):
@@ -72,13 +69,3 @@ def read_window_records(
     if earlier is None or since is None:
         return WindowRecords(read, is_whole=True)
     return WindowRecords(joined(earlier.records, read, since), is_whole=False)
-
-
-def as_mark(moment: datetime) -> int:
-    """A moment as a number that grows: microseconds since 1970."""
-    return (moment - _EPOCH) // _MICROSECOND
-
-
-def moment_of_mark(mark: int) -> datetime:
-    """The moment of `as_mark`."""
-    return _EPOCH + timedelta(microseconds=mark)

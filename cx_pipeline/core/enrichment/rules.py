@@ -36,10 +36,5 @@ class EnrichmentRules:
         """The age at which a leg without a record is decided."""
         return max(self.try_ages)
 
-    def outbound_service_identifier(self, tenant_id: str) -> str | None:
-        """The service that stands for the tenant's outbound calls; null where none is set."""
-        named = self.outbound_service_identifiers
-        return named.get(tenant_id, named.get(ANY_TENANT))
-
 
 DEFAULT_ENRICHMENT_RULES = EnrichmentRules()

@@ -49,11 +49,11 @@ def raw_cisco_call_details(
     Read by time (the window, and where its legs ended), not by call: so records of calls that nobody heard of are
     there too. A source that does not answer fails this asset: "could not read" is never "empty".
     """
-    from cx_pipeline.adapters.cisco.window_records import as_mark
     from cx_pipeline.adapters.storage.frame_store import FrameMark
     from cx_pipeline.core.enrichment.reading import judged_at
     from cx_pipeline.core.frames import CALL_LEGS, RAW_CISCO_CALL_DETAILS
     from cx_pipeline.core.window_checks import schema_verdict
+    from cx_pipeline.core.windows import as_mark
 
     now, rules = moment_of(context), load_settings().enrichment_rules
     verdicts = []
@@ -80,10 +80,10 @@ def enriched_call_legs(
     A record serves one leg and a leg takes one record; what cannot be told apart is shown, never guessed. Calls of
     which only records tell, as no listener was up, have legs of their own.
     """
-    from cx_pipeline.adapters.cisco.window_records import moment_of_mark
     from cx_pipeline.core.enrichment.enrich import enrich
     from cx_pipeline.core.enrichment.verdicts import enrichment_verdicts
     from cx_pipeline.core.frames import CALL_LEGS, CALLS, RAW_CISCO_CALL_DETAILS
+    from cx_pipeline.core.windows import moment_of_mark
 
     settings, store = load_settings(), frames.store()
     verdicts = []
@@ -141,8 +141,8 @@ def _write(
     enrichment: "Enrichment",
     mark: "FrameMark",
 ) -> None:
-    from cx_pipeline.adapters.cisco.window_records import moment_of_mark
     from cx_pipeline.core.frames import ENRICHED_CALL_LEGS
+    from cx_pipeline.core.windows import moment_of_mark
 
     written = database.enriched_legs().write_window(window, enrichment.legs, high_water=mark.high_water)
     receipt = store.write(enrichment.legs, ENRICHED_CALL_LEGS, window, mark)

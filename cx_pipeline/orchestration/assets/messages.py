@@ -109,12 +109,13 @@ def raw_ccm_voice_activities(
     Read after this run's messages went out, so that what they began is there already. A list that cannot be read is
     an error, never an empty list.
     """
-    from cx_pipeline.adapters.cisco.window_records import as_mark
     from cx_pipeline.adapters.storage.frame_store import FrameMark
+    from cx_pipeline.core.enrichment.reading import judged_at
     from cx_pipeline.core.frames import CALL_LEGS, RAW_CCM_VOICE_ACTIVITIES
     from cx_pipeline.core.messages.activities import CCM_VOICE_ACTIVITY_SCHEMA
     from cx_pipeline.core.messages.reading import span_of_activities
     from cx_pipeline.core.window_checks import schema_verdict
+    from cx_pipeline.core.windows import as_mark
 
     now, verdicts = moment_of(context), []
     with transient_failures_retried():
@@ -125,7 +126,7 @@ def raw_ccm_voice_activities(
                 activities = conversation_manager.voice_activities(
                     *span_of_activities(window, legs.frame, now)
                 )
-            mark = FrameMark(as_mark(min(now, window.end + SETTLED)), legs.mark.is_open)
+            mark = FrameMark(as_mark(judged_at(window, now, SETTLED)), legs.mark.is_open)
             receipt = frames.store().write(activities, RAW_CCM_VOICE_ACTIVITIES, window, mark)
             learned = database.conversations().learn(activities)
             verdicts.append((window.key, {"schema": schema_verdict(RAW_CCM_VOICE_ACTIVITIES, activities)}))

@@ -8,8 +8,6 @@ import pytest
 
 from cx_pipeline.adapters.cisco.window_records import (
     EarlierRead,
-    as_mark,
-    moment_of_mark,
     read_window_records,
 )
 from cx_pipeline.core.enrichment.schema import CISCO_RECORD_SCHEMA
@@ -88,8 +86,3 @@ def test_a_record_that_came_later_than_the_lag_is_found_by_the_next_whole_read()
 def test_a_source_that_fails_in_mid_read_leaves_nothing_known():
     with pytest.raises(SourceUnavailableError, match="down"):
         read(Records("one", 1), Down("down", 2), now=TEN + 30 * MINUTE)
-
-
-def test_a_moment_survives_its_mark():
-    moment = datetime(2026, 3, 2, 10, 59, 59, 999_999, tzinfo=UTC)
-    assert moment_of_mark(as_mark(moment)) == moment
