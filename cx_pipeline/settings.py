@@ -117,6 +117,46 @@ class Settings(BaseSettings):
     messages_dialect: Literal["guide", "published"] = "guide"
     """Shape of the bodies: the guide's, or that of CX's published object model."""
 
+    stream_roots: tuple[Path, ...] = ()
+    """Folders in which recorders leave their files, as a JSON list. A file outside of them is never opened."""
+    manifest_folders: tuple[Path, ...] = ()
+    """Folders that are scanned for manifests, as a JSON list. None set: `stream_roots`."""
+    abandon_after_minutes: float = Field(default=240, gt=0)
+    """An unfinished manifest (`.part`) older than this is taken as it is: its recorder died."""
+    max_call_hours: float = Field(default=12, gt=0)
+    """How far before a window its recordings may have begun."""
+    recording_slack_s: float = Field(default=60, ge=0)
+    """How far from its leg a recording may lie to be looked at."""
+    lost_after_minutes: float = Field(default=30, gt=0)
+    """For how long after its end a leg without its recording is waited for."""
+    fusionpbx_url: SecretStr | None = None
+    """PostgreSQL of FusionPBX, whose `v_xml_cdr` tells of files without a manifest. Not set: it is not read."""
+    fusionpbx_url_file: Path | None = None
+    """File that holds it instead."""
+    fusionpbx_tenants: dict[str, str] = Field(default_factory=dict)
+    """Tenant by FusionPBX domain name, `*` for all others, as a JSON object."""
+    recording_rules_file: Path | None = None
+    """YAML file of the recording rules. Not set: the database table."""
+
+    recordings_root: Path | None = None
+    """Folder of the finished recordings. Not set: `home`/recordings."""
+    recording_encryption: Literal["gcm", "cfb", "none"] | None = None
+    """How recordings are sealed where their rule does not say. Not set: `gcm` where there is a key ring, else `none`."""
+    key_ring_file: Path | None = None
+    """File of the tenants' keys (`cx-pipeline keys create`)."""
+    key_ring: SecretStr | None = None
+    """The same, as JSON, for deployments that hand secrets over by environment."""
+    mix_workers: int = Field(default=2, ge=1, le=64)
+    """Processes that mix at once."""
+    mix_timeout_s: float = Field(default=600, gt=0)
+    """A recording that takes longer is given up for this time, and tried again."""
+    mix_attempts: int = Field(default=5, ge=1)
+    """How often a recording is tried before it counts as FAILED."""
+    raw_retention_days: float = Field(default=7, ge=0)
+    """For how long the recorders' files are kept after their recording was made or skipped; never deleted after a failure."""
+    recording_retention_days: int = Field(default=90, ge=1)
+    """For how long recordings are kept where their rule does not say."""
+
     public_url: HttpUrl = HttpUrl("http://127.0.0.1:3000")
     """Where people reach the Dagster UI: the links in alerts begin with it."""
     alert_webhook_url: SecretStr | None = None
@@ -149,6 +189,16 @@ class Settings(BaseSettings):
     def frames_root(self) -> Path:
         """Folder of the Parquet frames."""
         return self.storage_root or self.home / "storage"
+
+    @property
+    def recordings_folder(self) -> Path:
+        """Folder of the finished recordings."""
+        return self.recordings_root or self.home / "recordings"
+
+    @property
+    def folders_of_manifests(self) -> tuple[Path, ...]:
+        """Folders that are scanned for manifests."""
+        return self.manifest_folders or self.stream_roots
 
     @property
     def window_length(self) -> timedelta:

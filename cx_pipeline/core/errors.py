@@ -7,11 +7,14 @@
     │   ├── SchemaError         a frame has not the columns or types that its schema declares
     │   ├── EventsDroppedError  retention dropped the events that a computation needs
     │   ├── StaleWriterError    a newer computation of the same thing was already written
-    │   └── SourceRefusedError  a Cisco database refuses us: password, rights, driver, a missing column
+    │   ├── SourceRefusedError  a Cisco database refuses us: password, rights, driver, a missing column
+    │   ├── KeyMissingError     a tenant has no key to seal with, or the one that a file wants is not there or destroyed
+    │   └── BrokenSealError     a sealed file is not what was sealed: changed, cut, or put together of others
     └── TransientError          trying again may help
         ├── DatabaseUnavailableError
         ├── SourceUnavailableError
-        └── DestinationUnavailableError
+        ├── DestinationUnavailableError
+        └── StorageUnavailableError
 
 A row that cannot be used is no error: it goes to quarantine with a reason. Whether a failure is worth
 another try is a property of its type, so that no caller has to read messages.
@@ -58,6 +61,14 @@ class SourceRefusedError(PermanentError):
     """A Cisco database refuses us, or cannot be asked as it is set: the message names the source and what to check."""
 
 
+class KeyMissingError(PermanentError):
+    """A tenant has no key to seal with, or the one that a file wants is not in the ring, or was destroyed."""
+
+
+class BrokenSealError(PermanentError):
+    """A sealed file is not what was sealed: changed, cut, or put together of others. Nothing of it is to be used."""
+
+
 class SourceUnavailableError(TransientError):
     """A Cisco database did not answer in time or is not there."""
 
@@ -68,3 +79,7 @@ class DatabaseUnavailableError(TransientError):
 
 class DestinationUnavailableError(TransientError):
     """A system that we send to did not answer in time or is not there."""
+
+
+class StorageUnavailableError(TransientError):
+    """The storage of audio did not answer, or is full."""

@@ -14,3 +14,7 @@ ENRICHED_WRITE_LOCK = 7_203_005
 OUTBOX_PLAN_LOCK = 7_203_006
 """Held (transaction) from the reading of what the outbox has to the writing of what it lacks, so that two runs do not
 write one message twice, and that the sequence of messages is the order of their commits."""
+MANIFEST_INTAKE_LOCK = 7_203_007
+"""Held (transaction) from the numbering of manifests to their commit, so that arrival order is commit order."""
+RECORDING_WRITE_LOCK = 7_203_008
+"""Held (transaction) while a window's recordings are compared with those that the table has."""

@@ -40,7 +40,7 @@ from cx_pipeline.core.events.schema import EVENT_SCHEMA
 
 metadata = MetaData()
 
-_IDS = frozenset({"call_id", "leg_id"})
+_IDS = frozenset({"call_id", "leg_id", "manifest_id"})
 _ALWAYS_THERE = frozenset({"tenant_id", "source", "listener_id", "event_time", "received_at", "event_name"})
 
 

@@ -1,0 +1,42 @@
+"""What came of a plan: the figures of a rendered file."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFigures:
+    """One output channel as it was written."""
+
+    name: str
+    loudness_lufs: float | None
+    """Gated speech level (ITU-R BS.1770-4) before the gain; null: silence."""
+    peak_dbfs: float | None
+    """Largest sample written; null: silence."""
+    gain_db: float
+    limited_by: str | None
+    """`ceiling`, `largest_gain` or `smallest_gain` where that kept it from its target."""
+    silence_share: float
+    """Share of its frames below −60 dBFS, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedFile:
+    """A finished file, under its final name."""
+
+    path: str
+    """Below the recordings' root, with forward slashes."""
+    metadata_path: str
+    size_bytes: int
+    """On disk."""
+    audio_bytes: int
+    """Of the file before it was sealed."""
+    sha256: str
+    md5: str
+    """Of the file before it was sealed, hexadecimal."""
+    encryption: str
+    """`none`, `gcm` or `cfb`."""
+    channels: tuple[ChannelFigures, ...]
+    input_sha256: tuple[tuple[str, str], ...]
+    """Manifest id and hash of each file that was read."""
+    render_s: float
+    hash_s: float
