@@ -1,0 +1,1 @@
+"""Audio files: their headers, their frames, and what is made of them."""
