@@ -1,6 +1,5 @@
 """The header of a sealed file, and what is derived of it: `docs/formats.md` describes it byte by byte."""
 
-import hashlib
 import hmac
 import struct
 from dataclasses import dataclass
@@ -150,8 +149,3 @@ def sealed_bytes(audio_bytes: int, tenant_id: str, segment_bytes: int = SEGMENT_
     """Size of the sealed file of so many bytes."""
     count = max(1, -(-audio_bytes // segment_bytes))
     return _FIXED.size + len(tenant_id.encode()) + CHECK_BYTES + audio_bytes + count * TAG_BYTES
-
-
-def fingerprint(secret: bytes) -> str:
-    """SHA-256 of a key, hexadecimal: by it a key is known without being known."""
-    return hashlib.sha256(secret).hexdigest()

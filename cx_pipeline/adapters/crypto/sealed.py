@@ -15,6 +15,7 @@ from cryptography.exceptions import InvalidTag
 
 from cx_pipeline.adapters.crypto.byte_sources import ByteSource
 from cx_pipeline.adapters.crypto.file_keys import FileKey
+from cx_pipeline.adapters.crypto.plaintext import range_within
 from cx_pipeline.adapters.crypto.seal_header import (
     HEAD_BYTES,
     MOST_SEGMENTS,
@@ -133,15 +134,12 @@ class SealedReader:
 
     def blocks(self, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The plaintext of a range, or all from `offset`, in pieces of a segment at most."""
-        if offset < 0 or (length is not None and length < 0):
-            raise ValueError("a range begins at 0 or later and has no negative length")
-        end = self.size_bytes if length is None else min(self.size_bytes, offset + length)
-        step = self.header.segment_bytes
-        while offset < end:
-            number, skip = divmod(offset, step)
-            piece = self._segment(number)[skip : skip + end - offset]
+        place, end = range_within(self.size_bytes, offset, length)
+        while place < end:
+            number, skip = divmod(place, self.header.segment_bytes)
+            piece = self._segment(number)[skip : skip + end - place]
             yield piece
-            offset += len(piece)
+            place += len(piece)
 
     def __iter__(self) -> Iterator[bytes]:
         return self.blocks()
