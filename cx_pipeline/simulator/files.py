@@ -92,17 +92,22 @@ def _write(frame: pl.DataFrame, path: Path) -> None:
 def _as_text(frame: pl.DataFrame) -> pl.DataFrame:
     times = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Datetime)]
     frame = frame.with_columns(pl.col(times).dt.strftime(RFC_3339)) if times else frame
-    if "hold_segments" not in frame.columns:
-        return frame
-    segment = pl.element().struct
-    return frame.with_columns(
-        pl.col("hold_segments").list.eval(
-            pl.struct(
-                start_time=segment.field("start_time").dt.strftime(RFC_3339),
-                end_time=segment.field("end_time").dt.strftime(RFC_3339),
-            )
-        )
-    )
+    nested = [name for name in ("hold_segments", "talks") if name in frame.columns]
+    return frame.with_columns(_texts_of(pl.col(name), frame.schema[name]).alias(name) for name in nested)
+
+
+def _texts_of(value: pl.Expr, dtype: object) -> pl.Expr:
+    """The value with its times as text, however deep they lie."""
+    if isinstance(dtype, pl.Datetime):
+        return value.dt.strftime(RFC_3339)
+    if isinstance(dtype, pl.List):
+        return value.list.eval(_texts_of(pl.element(), dtype.inner))
+    if isinstance(dtype, pl.Struct):
+        fields = [
+            _texts_of(value.struct.field(field.name), field.dtype).alias(field.name) for field in dtype.fields
+        ]
+        return pl.struct(fields)
+    return value
 
 
 def _whole(path: Path, write: Callable[[Path], object]) -> None:

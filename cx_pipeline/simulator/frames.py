@@ -1,14 +1,33 @@
 """From reports and shares to the two frames: events as reported, and true legs."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
 
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
+from cx_pipeline.simulator.line_journal import OPEN_END, Talk
 from cx_pipeline.simulator.reports import MS, Report
 from cx_pipeline.simulator.true_legs import Ledger, Share
 
 HOLD_SEGMENT = pl.Struct({"start_time": UTC_MICROSECONDS, "end_time": UTC_MICROSECONDS})
+HEARD = pl.Struct({"party": pl.String(), "start_time": UTC_MICROSECONDS, "end_time": UTC_MICROSECONDS})
+"""A party that is heard on a talk: an agent by extension, or `outside`."""
+TALK = pl.Struct(
+    {
+        "start_time": UTC_MICROSECONDS,
+        "end_time": UTC_MICROSECONDS,
+        "call_key": pl.String(),
+        "connection_id": pl.String(),
+        "terminal": pl.String(),
+        "heard": pl.List(HEARD),
+    }
+)
+"""One line of the agent's through to somebody, without a break; its end is null while it lasts.
+
+`call_key` is that of the call that the line is on (a consult may have its own), `connection_id` the one under which the
+events tell of the line, null where they do not.
+"""
 COMPLETED, IN_PROGRESS = "COMPLETED", "IN_PROGRESS"
 
 TRUE_LEG_SCHEMA = pl.Schema(
@@ -48,6 +67,7 @@ TRUE_LEG_SCHEMA = pl.Schema(
         "service_number": pl.String(),
         "has_lost_event": pl.Boolean(),
         "has_skew": pl.Boolean(),
+        "talks": pl.List(TALK),
     }
 )
 """One row for each true leg. The key for comparison is tenant, agent extension, root call key and start time.
@@ -77,10 +97,17 @@ def true_leg_frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def true_leg_rows(
-    call: dict[str, Any], ledger: Ledger, *, first_fact: int, has_lost_event: bool, has_skew: bool
+    call: dict[str, Any],
+    ledger: Ledger,
+    talks: Iterable[Talk] = (),
+    *,
+    first_fact: int,
+    has_lost_event: bool,
+    has_skew: bool,
 ) -> list[tuple[Any, ...]]:
     """The rows of one call's true legs; `call` gives the columns that all of them share."""
     participants = sorted(ledger.agents) + sorted(ledger.others)
+    talks_of = _by_share(talks, ledger.shares)
     return [
         (
             call["tenant_id"],
@@ -103,9 +130,39 @@ def true_leg_rows(
             call["service_number"],
             has_lost_event,
             has_skew,
+            [_talk_value(talk) for talk in talks_of[share]],
         )
         for number, share in enumerate((share for share in ledger.shares if share.is_seen), 1)
     ]
+
+
+def _by_share(talks: Iterable[Talk], shares: list[Share]) -> dict[Share, list[Talk]]:
+    """The talks of each share; one that lies in none (a line that no source shows) goes to the share before it."""
+    found: dict[Share, list[Talk]] = {share: [] for share in shares}
+    for talk in sorted(talks, key=lambda talk: talk.start):
+        own = [share for share in shares if share.agent.extension == talk.extension]
+        begun = [share for share in own if share.start_time <= talk.start] or own[:1]
+        if begun:
+            found[begun[-1]].append(talk)
+    return found
+
+
+def _talk_value(talk: Talk) -> dict[str, Any]:
+    return {
+        "start_time": talk.start,
+        "end_time": _known(talk.end),
+        "call_key": talk.call_key,
+        "connection_id": talk.connection_id,
+        "terminal": talk.terminal,
+        "heard": [
+            {"party": voice.party, "start_time": voice.start, "end_time": _known(voice.end)}
+            for voice in talk.others
+        ],
+    }
+
+
+def _known(end: int) -> int | None:
+    return None if end >= OPEN_END else end
 
 
 def _share_columns(share: Share, direction: str) -> tuple[Any, ...]:

@@ -42,6 +42,10 @@ class JtapiReporter(Reporter):
         self._talking_at_once: set[Line] = set()
         self._first_connection = 38_000_000 + number * CONNECTION_IDS_A_CALL
 
+    def connection_of(self, line: Line) -> str | None:
+        """The id of the phone's connection on the call."""
+        return self._connections.get((line.call.key.number, line.phones[0]))
+
     # What concerns the whole call, or a number outside of it.
 
     def call_started(self, time: int, call: SwitchCall) -> None:

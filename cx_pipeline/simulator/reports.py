@@ -42,6 +42,10 @@ class Reporter:
     def __init__(self) -> None:
         self.reports: list[Report] = []
 
+    def connection_of(self, line: Line) -> str | None:
+        """The connection id under which the line was reported; null: it never was."""
+        return None
+
     def call_started(self, time: int, call: SwitchCall) -> None:
         """The switch has a new call."""
 

@@ -21,6 +21,10 @@ class TableReporter(Reporter):
         self._connections: dict[Line, str] = {}
         self._connected: set[Line] = set()
 
+    def connection_of(self, line: Line) -> str | None:
+        """The id in the line's rows."""
+        return self._connections.get(line)
+
     def answered(self, time: int, line: Line) -> None:
         """CALL_CONNECTED; a consult's row names the call that it continues."""
         self._connected.add(line)

@@ -10,6 +10,7 @@ import polars as pl
 from cx_pipeline.simulator import pace
 from cx_pipeline.simulator.frames import report_frame, true_leg_frame, true_leg_rows
 from cx_pipeline.simulator.jtapi_reporter import JtapiReporter, Style
+from cx_pipeline.simulator.line_journal import LineJournal
 from cx_pipeline.simulator.plan import TrafficPlan
 from cx_pipeline.simulator.reporting import Disturbance, Stamp, events_from
 from cx_pipeline.simulator.reports import MS, Report, Reporter
@@ -109,11 +110,12 @@ class _Simulation:
         service_number = SERVICE_NUMBERS[rng.randrange(len(SERVICE_NUMBERS))]
         ledger = Ledger(scenario.direction, _outside(scenario, rng, service_number))
         keys = (self._table_keys if is_table else self._keys)[tenant.index]
-        reporter: Reporter
+        dialect: Reporter
         if is_table:
-            reporter = TableReporter(scenario.direction, number)
+            dialect = TableReporter(scenario.direction, number)
         else:
-            reporter = JtapiReporter(self._style(tenant, rng, number), number)
+            dialect = JtapiReporter(self._style(tenant, rng, number), number)
+        reporter = LineJournal(dialect, ledger.outside)
         story = Story(
             start=start,
             span_end=self._span_end,
@@ -135,7 +137,7 @@ class _Simulation:
             keys.keep(key, story.now + rest)
         reports.extend(reporter.reports)
         stamps.append(stamp)
-        self._record(story, scenario, stamp)
+        self._record(story, scenario, stamp, reporter)
 
     def _is_from_table(self, rng: Random) -> bool:
         drawn = rng.randrange(100)
@@ -163,7 +165,7 @@ class _Simulation:
         for agent in cast:
             pool.give_back(agent, last[agent.extension])
 
-    def _record(self, story: Story, scenario: Scenario, stamp: Stamp) -> None:
+    def _record(self, story: Story, scenario: Scenario, stamp: Stamp, lines: LineJournal) -> None:
         if not story.ledger.shares:
             return
         call = {
@@ -180,6 +182,7 @@ class _Simulation:
             true_leg_rows(
                 call,
                 story.ledger,
+                lines.talks_of_call(),
                 first_fact=first_fact,
                 has_lost_event=stamp.has_lost_event,
                 has_skew=stamp.has_skew,
