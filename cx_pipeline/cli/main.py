@@ -14,6 +14,7 @@ COMMANDS = {
     "directory": "cx_pipeline.cli.directory:directory",
     "explain": "cx_pipeline.cli.explain:explain",
     "ingest": "cx_pipeline.cli.ingest:ingest",
+    "keys": "cx_pipeline.cli.keys:keys",
     "migrate": "cx_pipeline.cli.migrate:migrate",
     "outbox": "cx_pipeline.cli.outbox:outbox",
     "simulate": "cx_pipeline.cli.simulate:simulate",

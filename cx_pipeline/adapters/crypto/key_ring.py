@@ -61,6 +61,21 @@ class KeyRing:
             return cls(parse_ring(settings.key_ring.get_secret_value(), "CX_KEY_RING"))
         return cls(read_ring_file(settings.key_ring_file)) if settings.key_ring_file is not None else None
 
+    @classmethod
+    def required(cls, settings: Settings) -> Self:
+        """The ring that the settings name, for who cannot do without.
+
+        Raises:
+            KeyMissingError: they name none.
+            ConfigurationError: as `load`.
+        """
+        ring = cls.load(settings)
+        if ring is None:
+            raise KeyMissingError(
+                "there is no key ring: CX_KEY_RING_FILE must name it, cx-pipeline keys create makes it"
+            )
+        return ring
+
     def __repr__(self) -> str:
         shown = {tenant: list(keys.keys) for tenant, keys in self.keys.tenants.items()}
         return f"KeyRing({shown})"

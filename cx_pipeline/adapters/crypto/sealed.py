@@ -31,7 +31,7 @@ from cx_pipeline.adapters.crypto.seal_header import (
 )
 from cx_pipeline.core.errors import BrokenSealError
 
-__all__ = ["HEAD_BYTES", "SealedReader", "SealingWriter", "header_of", "is_sealed"]
+__all__ = ["HEAD_BYTES", "SealedReader", "SealingWriter", "header_of", "is_sealed", "read_header"]
 
 
 def new_salt() -> bytes:
@@ -166,13 +166,31 @@ class SealedReader:
             raise self._broken(what) from None
 
     def _header_for(self, file_key: FileKey) -> SealHeader:
-        try:
-            header = header_of(self._source.read(0, HEAD_BYTES))
-        except BrokenSealError as error:
-            raise self._broken(str(error)) from None
+        header = _header_of(self._source)
         if (header.file_id, header.tenant_id) != (file_key.file_id, file_key.tenant_id):
             raise self._broken(f"its header names file {header.file_id}, wanted was {file_key.file_id}")
         return header
 
     def _broken(self, what: str) -> BrokenSealError:
-        return BrokenSealError(f"the seal of {self._source.name} is broken: {what}")
+        return _broken(self._source, what)
+
+
+def read_header(source: BinaryIO) -> SealHeader:
+    """The header of a sealed file, which says whose key it wants; not proved yet.
+
+    Raises:
+        BrokenSealError: it is no sealed file.
+        StorageUnavailableError: the storage does not answer.
+    """
+    return _header_of(ByteSource(source))
+
+
+def _header_of(source: ByteSource) -> SealHeader:
+    try:
+        return header_of(source.read(0, HEAD_BYTES))
+    except BrokenSealError as error:
+        raise _broken(source, str(error)) from None
+
+
+def _broken(source: ByteSource, what: str) -> BrokenSealError:
+    return BrokenSealError(f"the seal of {source.name} is broken: {what}")
