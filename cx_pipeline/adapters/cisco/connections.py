@@ -14,8 +14,8 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import SecretStr
 
 from cx_pipeline.adapters.cisco.failures import DriverError, connecting_failed
-from cx_pipeline.adapters.cisco.statements import Statement, Value
 from cx_pipeline.adapters.database.connection import APPLICATION_NAME
+from cx_pipeline.adapters.sql_statements import Statement, Value
 from cx_pipeline.core.errors import CxError, SourceRefusedError
 from cx_pipeline.settings import CiscoSourceSettings
 

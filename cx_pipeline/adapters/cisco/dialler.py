@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from cx_pipeline.adapters.cisco.row_frames import Columns
-from cx_pipeline.adapters.cisco.statements import Value
 from cx_pipeline.adapters.cisco.ucce_rows import (
     DIALLER_TOLERANCE,
     dialler_rows,
     no_dialler_rows,
     with_dialler,
 )
+from cx_pipeline.adapters.sql_statements import Value
 
 _Read = Callable[[Mapping[str, Value], tuple[str, ...]], Iterator[pl.DataFrame]]
 _NEEDED = ("peripheralid", "peripheralcallkey", "datetime")

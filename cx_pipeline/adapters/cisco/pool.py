@@ -12,7 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from cx_pipeline.adapters.cisco.connections import Driver, Rows, driver_for
 from cx_pipeline.adapters.cisco.failures import DriverError, reading_failed
-from cx_pipeline.adapters.cisco.statements import Statement, Value
+from cx_pipeline.adapters.sql_statements import Statement, Value
 from cx_pipeline.core.errors import CxError, SourceUnavailableError
 from cx_pipeline.settings import CiscoSourceSettings
 

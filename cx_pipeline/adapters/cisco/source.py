@@ -13,8 +13,8 @@ from cx_pipeline.adapters.cisco.dialler import Dialler
 from cx_pipeline.adapters.cisco.pool import SourceDatabase
 from cx_pipeline.adapters.cisco.records import Once, records_of
 from cx_pipeline.adapters.cisco.row_frames import raw_frame
-from cx_pipeline.adapters.cisco.statements import Statement, Value, load_statement
 from cx_pipeline.adapters.database.connection import database_url
+from cx_pipeline.adapters.sql_statements import Statement, Value, load_statement
 from cx_pipeline.core.errors import SourceRefusedError
 from cx_pipeline.settings import CiscoSourceSettings, Settings
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from cx_pipeline.adapters.cisco.statements import Statement, load_statement
+from cx_pipeline.adapters.sql_statements import Statement, load_statement
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline_tests.architecture.source_tree import REPOSITORY
 

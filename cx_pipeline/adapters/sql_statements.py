@@ -1,4 +1,4 @@
-"""The SQL statements of `sql/<flavour>/`: found, read, and put into a driver's form.
+"""The SQL statements of `sql/<flavour>/` (Cisco's databases, FusionPBX): found, read, and put into a driver's form.
 
 A statement names its parameters (`:ended_from`); psycopg wants `%(ended_from)s`, ODBC a `?` for each. A site's own
 folder wins, file by file.
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cx_pipeline.core.errors import ConfigurationError
 
-_PACKAGE = Path(__file__).resolve().parents[2]
+_PACKAGE = Path(__file__).resolve().parents[1]
 _PLACES = (_PACKAGE / "sql", _PACKAGE.parent / "sql")
 """Inside an installed package, and at the root of a checkout."""
 
