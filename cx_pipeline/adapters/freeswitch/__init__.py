@@ -1,0 +1,1 @@
+"""What FreeSWITCH and FusionPBX leave: folders of manifests, streams, and call detail records."""
