@@ -18,3 +18,5 @@ MANIFEST_INTAKE_LOCK = 7_203_007
 """Held (transaction) from the numbering of manifests to their commit, so that arrival order is commit order."""
 RECORDING_WRITE_LOCK = 7_203_008
 """Held (transaction) while a window's recordings are compared with those that the table has."""
+MANIFEST_SCAN_LOCK = 7_203_009
+"""Held (session) while the folders of manifests are scanned, so that two runs do not read the same files at once."""

@@ -53,9 +53,11 @@ scanned_folder = Table(
     metadata,
     Column("path", Text, primary_key=True),
     Column("modified_ns", BigInteger, nullable=False),
+    Column("look_again_at", DateTime(timezone=True)),
     moment("scanned_at", is_now=True),
 )
-"""Folders of manifests as they were when they were last read whole: one that has not changed since is not listed again."""
+"""Folders of manifests as they were when they were last read whole: one that has not changed since is not listed again,
+but for `look_again_at`: then something in it may be ready that was not."""
 
 scanned_file = Table(
     "scanned_file",
@@ -68,6 +70,14 @@ scanned_file = Table(
     PrimaryKeyConstraint("folder", "name"),
 )
 """Manifest files that were read, by name and size. `manifest_id` null: it could not be used, and is in quarantine."""
+
+xml_cdr_hour = Table(
+    "xml_cdr_hour",
+    metadata,
+    Column("hour_start", DateTime(timezone=True), primary_key=True),
+    Column("read_at", DateTime(timezone=True), nullable=False),
+)
+"""Hours of FusionPBX's call records, by the end of the call, and when each was last read."""
 
 recording_rule = Table(
     "recording_rule",

@@ -62,6 +62,7 @@ STATEMENTS = (
     CREATE TABLE scanned_folder (
         path text NOT NULL,
         modified_ns bigint NOT NULL,
+        look_again_at timestamptz,
         scanned_at timestamptz DEFAULT now() NOT NULL,
         PRIMARY KEY (path)
     )
@@ -74,6 +75,13 @@ STATEMENTS = (
         manifest_id uuid,
         scanned_at timestamptz DEFAULT now() NOT NULL,
         PRIMARY KEY (folder, name)
+    )
+    """,
+    """
+    CREATE TABLE xml_cdr_hour (
+        hour_start timestamptz NOT NULL,
+        read_at timestamptz NOT NULL,
+        PRIMARY KEY (hour_start)
     )
     """,
     """
@@ -218,6 +226,7 @@ def downgrade() -> None:
         "recording",
         "recording_rule_set",
         "recording_rule",
+        "xml_cdr_hour",
         "scanned_file",
         "scanned_folder",
         "recording_manifest",
