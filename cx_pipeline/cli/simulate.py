@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cx_pipeline.cli.moments import MOMENT
+from cx_pipeline.cli.simulate_audio import audio
 from cx_pipeline.cli.simulate_ccm import ccm
 from cx_pipeline.cli.simulate_cisco import cisco
 from cx_pipeline.core.errors import ConfigurationError
@@ -26,6 +27,9 @@ simulate.add_command(cisco)
 
 
 simulate.add_command(ccm)
+
+
+simulate.add_command(audio)
 
 
 @simulate.command()

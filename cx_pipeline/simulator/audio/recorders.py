@@ -16,7 +16,8 @@ class Recorder:
     recorder_id: str
     offset_ms: int
     """How far its clock is ahead of that of the events."""
-    drift_ppm: float
+    drift_ppm: int
+    """How many more frames it writes for each million."""
     encodings: tuple[str, ...] = (PCM,)
     knows_call_key: bool = True
     knows_refci: bool = True
@@ -80,7 +81,7 @@ def _recorder(
     return Recorder(
         recorder_id,
         offset_ms=draw.randint(-trouble.clock_offset_ms, trouble.clock_offset_ms),
-        drift_ppm=float(draw.randint(-trouble.drift_ppm, trouble.drift_ppm)),
+        drift_ppm=draw.randint(-trouble.drift_ppm, trouble.drift_ppm),
         encodings=encodings,
         knows_call_key=knows_call_key,
         knows_refci=knows_refci,

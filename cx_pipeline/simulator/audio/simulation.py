@@ -84,6 +84,16 @@ def simulate_audio(
     )
 
 
+def share_of_calls(legs: pl.DataFrame, percent: float, seed: int) -> pl.DataFrame:
+    """The legs of about this share of the calls, for `recorded`."""
+    calls = legs.select("tenant_id", "call_number").unique(maintain_order=True)
+    is_chosen = [
+        draw_of(seed, "is recorded", tenant, number).random() * 100 < percent
+        for tenant, number in calls.iter_rows()
+    ]
+    return legs.join(calls.filter(pl.Series(is_chosen)), on=["tenant_id", "call_number"], how="semi")
+
+
 def plan_files(rows: list[Leg], plan: AudioPlan, chosen: set[tuple[str, int, int]]) -> list[FileOrder]:
     """What each file is to hold, with what goes wrong; nothing is written."""
     sites = sites_of(sorted({leg["tenant_id"] for leg in rows}), plan)

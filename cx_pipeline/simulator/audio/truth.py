@@ -36,7 +36,7 @@ AUDIO_TRUTH_SCHEMA = pl.Schema(
         "recording_type": pl.String(),
         "recorder_id": pl.String(),
         "clock_offset_ms": pl.Int64(),
-        "drift_ppm": pl.Float64(),
+        "drift_ppm": pl.Int64(),
         "file": pl.String(),
         "file_channel": pl.Int32(),
         "file_start_time": UTC_MICROSECONDS,

@@ -64,7 +64,10 @@ def said(key: int, first: int, count: int) -> Samples:
 
 def as_steps(samples: Samples) -> npt.NDArray[np.int16]:
     """Samples as 16-bit integers."""
-    return np.rint(np.clip(samples, -_MOST, _MOST)).astype(np.int16)
+    steps = np.rint(samples)
+    if samples.size and max(samples.max(), -samples.min()) > _MOST:
+        np.clip(steps, -_MOST, _MOST, out=steps)
+    return steps.astype(np.int16)
 
 
 def _loudness(key: int) -> np.float32:

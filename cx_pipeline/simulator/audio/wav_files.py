@@ -3,6 +3,7 @@
 import os
 import struct
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from cx_pipeline.simulator.audio.voices import RATE_HZ, Samples, as_steps, first
 
 BLOCK = 1 << 17
 """Frames that are made at once."""
+MILLION = 1_000_000
 FORMAT_TAGS = {PCM: 1, ALAW: 6, ULAW: 7}
 
 
@@ -56,20 +58,43 @@ def set_time(path: Path, order: FileOrder) -> None:
 
 def recorded(order: FileOrder, first: int, count: int) -> npt.NDArray[np.int16]:
     """Frames of the file by channel, before they are encoded: (count, channels)."""
-    # A drifting crystal repeats or leaves out a frame now and then.
-    drift = 1 + order.recorder.drift_ppm / 1e6
-    moments = np.floor(np.arange(first, first + count) / drift).astype(np.int64)
-    begin = first_frame(order.start) + int(moments[0])
-    length = int(moments[-1] - moments[0]) + 1
-    places = moments - moments[0]
+    runs = _runs(first, count, order.recorder.drift_ppm)
+    base = first_frame(order.start)
+    begin, length = base + runs[0][1], runs[-1][1] + runs[-1][2] - runs[0][1]
     silent = [(first_frame(start), first_frame(end)) for start, end in order.masks]
-    channels = []
-    for voices in order.channels:
+    frames = np.empty((count, len(order.channels)), dtype=np.int16)
+    for channel, voices in enumerate(order.channels):
         mixed = as_steps(mixed_voices(voices, begin, length))
         for start, end in silent:
             mixed[max(start - begin, 0) : max(end - begin, 0)] = 0
-        channels.append(mixed[places])
-    return np.stack(channels, axis=1)
+        for target, source, run in runs:
+            place = source - runs[0][1]
+            frames[target : target + run, channel] = mixed[place : place + run]
+    return frames
+
+
+def _runs(first: int, count: int, drift_ppm: int) -> list[tuple[int, int, int]]:
+    """Where the frames of a block come from: place in the block, moment (in frames, from the file's start), how many.
+
+    Frame n of a drifting crystal is of moment floor(n / (1 + drift)): now and then a moment is told twice or left out.
+    """
+    breaks = [first, *_jumps(first, count, drift_ppm), first + count]
+    return [
+        (begin - first, begin * MILLION // (MILLION + drift_ppm), end - begin)
+        for begin, end in pairwise(breaks)
+        if begin < end
+    ]
+
+
+def _jumps(first: int, count: int, drift_ppm: int) -> list[int]:
+    """The frames of a block, after its first one, at which the moment does not go on by one."""
+    if drift_ppm == 0:
+        return []
+    whole, part = MILLION + drift_ppm, abs(drift_ppm)
+    steps = range(first * part // whole, (first + count) * part // whole + 2)
+    # Told twice: the first frame with n * part / whole > k. Left out: the first one with n * part / whole >= k.
+    jumps = [k * whole // part + 1 if drift_ppm > 0 else -(-k * whole // part) for k in steps]
+    return [jump for jump in jumps if first < jump < first + count]
 
 
 def mixed_voices(voices: tuple[Heard, ...], first: int, count: int) -> Samples:
