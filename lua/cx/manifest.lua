@@ -95,6 +95,9 @@ end
 -- @tparam table ending `end_ms`, `cause`
 -- @treturn ?boolean true, or nil and the reason
 function manifest.complete(ports, base_path, document, ending)
+  if document.endTime and ports.files.exists(manifest.path(base_path)) then
+    return true -- a hook that runs twice changes nothing
+  end
   document.endTime = not_before(document.startTime, times.iso(ending.end_ms))
   document.fileSize = ports.files.size(document.filePath)
   document.completionCause = ending.cause

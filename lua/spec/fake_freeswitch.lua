@@ -196,7 +196,7 @@ local function event_consumer(world)
 end
 
 --- mod_lua's global `freeswitch`.
-local function global(world)
+local function new_freeswitch(world)
   return {
     API = function() return api(world) end,
     EventConsumer = not world.missing.EventConsumer and function() return event_consumer(world) end or nil,
@@ -224,7 +224,7 @@ local function write_audio(world, uuid, path)
 end
 
 --- A session of a channel. `world.mkdir(path)` makes a folder.
-local function session(world, uuid)
+local function new_session(world, uuid)
   local variables, object = world.variables[uuid], {}
 
   function object.getVariable(_, name) return matched(variables, name) end
@@ -264,13 +264,12 @@ local OF_A_SCRIPT = { "freeswitch", "session", "argv", "event", "env", "stream" 
 function fake.run(world, name, how)
   how = how or {}
   local output = ""
-  freeswitch = global(world)
-  session_of = nil
-  session = how.uuid and session(world, how.uuid) or nil
-  argv = how.argv or {}
-  event = how.event and { getHeader = function(_, header) return how.event[header] end } or nil
-  env = how.env and { getHeader = function(_, header) return how.env[header] end } or nil
-  stream = { write = function(_, text) output = output .. text end }
+  _G.freeswitch = new_freeswitch(world)
+  _G.session = how.uuid and new_session(world, how.uuid) or nil
+  _G.argv = how.argv or {}
+  _G.event = how.event and { getHeader = function(_, header) return how.event[header] end } or nil
+  _G.env = how.env and { getHeader = function(_, header) return how.env[header] end } or nil
+  _G.stream = { write = function(_, text) output = output .. text end }
   for module in pairs(package.loaded) do
     if module:find("^cx%.") then
       package.loaded[module] = nil
