@@ -46,7 +46,7 @@ def read_table(
     Raises:
         DatabaseUnavailableError: the database does not answer, or not in time.
     """
-    columns = sql.SQL(", ").join(_selected(name, dtype) for name, dtype in schema.items())
+    columns = sql.SQL(", ").join(selected(name, dtype) for name, dtype in schema.items())
     by = sql.SQL(", ").join(sql.Identifier(name) for name in order)
     with open_snapshot(engine) as snapshot:
         rows = snapshot.frame(
@@ -57,20 +57,22 @@ def read_table(
             values=list(values),
             order=by,
         )
-    return rows.select(_restored(name, dtype).alias(name) for name, dtype in schema.items())
+    return rows.select(restored(name, dtype).alias(name) for name, dtype in schema.items())
 
 
 def _is_json(dtype: pl.DataType) -> bool:
     return dtype.is_nested() and dtype != pl.List(pl.String())
 
 
-def _selected(name: str, dtype: pl.DataType) -> sql.Composable:
+def selected(name: str, dtype: pl.DataType) -> sql.Composable:
+    """A frame's column as a query asks for it."""
     is_text = dtype == pl.String or _is_json(dtype)  # uuid and jsonb come as their text
     cast: LiteralString = "{column}::text AS {column}" if is_text else "{column}"
     return sql.SQL(cast).format(column=sql.Identifier(name))
 
 
-def _restored(name: str, dtype: pl.DataType) -> pl.Expr:
+def restored(name: str, dtype: pl.DataType) -> pl.Expr:
+    """What a query gave for a frame's column, in the type of the frame."""
     column = pl.col(name)
     if not _is_json(dtype):
         return column.cast(dtype)
