@@ -22,18 +22,23 @@ def recorders_time(time_us: int, order: FileOrder) -> datetime:
 
 
 def with_path(order: FileOrder, seed: int, taken: set[str]) -> FileOrder:
-    """The order with the name of its file, which no other one has; `taken` is added to."""
+    """The order with its channel and the name of its file, which no other one has; `taken` is added to."""
+    draw = draw_of(
+        seed, "channel", order.recorder.recorder_id, order.start, order.side, order.channels[0][0].voice_key
+    )
+    order = replace(order, channel_uuid=str(UUID(int=draw.getrandbits(128), version=4)))
     start = recorders_time(order.start, order)
     if order.recording_type == EFSWITCH:
         base = _name_of_switch(order, start)
     else:
         stamp = f"{start:%Y%m%dT%H%M%S}.{start.microsecond // 1000:03d}"
-        base = f"{_key_of(order, seed)}_{stamp}_{order.side}"
+        told = order.told
+        base = f"{told.call_key or told.refci or order.channel_uuid}_{stamp}_{order.side}"
     path = name = f"{start:%Y%m%d}/{base}"
-    again = 1
+    again = 0
     while path in taken:
         again += 1
-        path = f"{name}-{again}"
+        path = f"{name}_{again}"
     taken.add(path)
     return replace(order, path=f"{path}.wav")
 
@@ -44,13 +49,6 @@ def _name_of_switch(order: FileOrder, start: datetime) -> str:
     return f"{told.dialog_id}:{told.agent_extension}:{number}:{int(start.timestamp())}"
 
 
-def _key_of(order: FileOrder, seed: int) -> str:
-    """Call key, else leg reference, else the id that the recorder's channel has anyway."""
-    told = order.told
-    draw = draw_of(seed, "channel", order.recorder.recorder_id, order.start, order.side, told.agent_extension)
-    return told.call_key or told.refci or str(UUID(int=draw.getrandbits(128), version=4))
-
-
 def manifest_of(order: FileOrder, folder: Path, size_bytes: int) -> dict[str, Any]:
     """The fields of a file's manifest; what the recorder does not know is left out."""
     told, is_over = order.told, DIED not in order.faults
@@ -59,9 +57,11 @@ def manifest_of(order: FileOrder, folder: Path, size_bytes: int) -> dict[str, An
         "recorderId": order.recorder.recorder_id,
         "recordingType": order.recording_type,
         "side": order.side,
+        "callId": told.call_key,
         "globalCallId": told.call_key,
         "jtapiCallId": told.jtapi_id,
         "dialogId": told.dialog_id,
+        "channelUuid": order.channel_uuid,
         "refci": told.refci,
         "agentExtension": told.agent_extension,
         "agentDevice": told.agent_device,

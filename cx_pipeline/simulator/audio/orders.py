@@ -78,6 +78,8 @@ class FileOrder:
     masks: tuple[tuple[int, int], ...] = ()
     faults: tuple[str, ...] = ()
     """Codes of `faults.py`."""
+    channel_uuid: str = ""
+    """Of the recorder's own channel."""
     path: str = ""
     """Below the folder of streams, with forward slashes."""
 

@@ -5,7 +5,6 @@ import struct
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -148,17 +147,19 @@ def _companding(encoding: str) -> npt.NDArray[np.uint8]:
     return _ulaw(samples) if encoding == ULAW else _alaw(samples)
 
 
-def _ulaw(samples: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _ulaw(samples: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
     magnitude = np.minimum(np.abs(samples), 32635) + 132
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     mantissa = (magnitude >> (exponent + 3)) & 0x0F
     sign = np.where(samples < 0, 0x80, 0)
-    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return codes
 
 
-def _alaw(samples: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def _alaw(samples: npt.NDArray[np.int32]) -> npt.NDArray[np.uint8]:
     magnitude = np.minimum(np.where(samples < 0, ~samples, samples), 32767) >> 3
     exponent = np.maximum(np.floor(np.log2(np.maximum(magnitude, 1))).astype(np.int32) - 4, 0)
     mantissa = (magnitude >> np.maximum(exponent, 1)) & 0x0F
     sign = np.where(samples < 0, 0, 0x80)
-    return ((sign | (exponent << 4) | mantissa) ^ 0x55).astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = ((sign | (exponent << 4) | mantissa) ^ 0x55).astype(np.uint8)
+    return codes
