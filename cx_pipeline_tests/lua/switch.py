@@ -77,7 +77,6 @@ class Switch:
                 {
                     "clock_ms": START_MS,
                     "missing": self.lua.table_from(dict.fromkeys(self.missing, True)),
-                    "answer": lambda url, body, _timeout_s: self.answer(url, body),
                     "globals": self.lua.table_from(
                         {
                             "script_dir": str(SCRIPTS),
@@ -88,7 +87,6 @@ class Switch:
                 }
             )
         )
-        self.lua.globals()["wrap"] = None
         self.world.answer = self.lua.eval(
             "function(python) return function(url, body, timeout_s)"
             " local got = python(url, body, timeout_s) return got[0], got[1], got[2] end end"

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cx_pipeline_tests.lua.conftest import NewSwitch
-from cx_pipeline_tests.lua.switch import CHANNEL, SIBLING, START_MS, Switch, from_header, gone
+from cx_pipeline_tests.lua.switch import CHANNEL, SIBLING, START_MS, Switch, from_header
 
 
 def test_a_near_end_stream_is_recorded_under_its_call_key_and_start(switch: Switch) -> None:

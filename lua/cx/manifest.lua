@@ -77,7 +77,7 @@ function manifest.begin(ports, base_path, document)
   return write(ports, manifest.part_path(base_path), document)
 end
 
---- The later of two times. A clock that was set back must not let anything end before it began: who reads that refuses it.
+--- The later of two times. A clock that was set back must not let anything end before it began: readers refuse that.
 local function not_before(start, stop)
   return stop < start and start or stop
 end

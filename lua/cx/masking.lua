@@ -32,7 +32,7 @@ local function own_target(ports, channel_uuid)
   return { uuids = uuids, path = path }
 end
 
---- Recordings that hold what is said on a channel. `is_missing` where a sibling should be there and is not known.
+--- Recordings that hold what is said on a channel. A sibling that there may be, and nobody knows, has no channels.
 local function targets_of(ports, channel_uuid)
   local own = own_target(ports, channel_uuid)
   if not own then
@@ -42,9 +42,11 @@ local function targets_of(ports, channel_uuid)
   if not sibling_key then
     return { own }
   end
-  local sibling = recording.sibling_of(ports, sibling_key)
-  local other = sibling and own_target(ports, sibling)
-  return { own, other or { uuids = {}, path = sibling_key } }
+  local sibling, is_certain = recording.sibling_of(ports, sibling_key)
+  if not sibling and is_certain then
+    return { own }
+  end
+  return { own, sibling and own_target(ports, sibling) or { uuids = {}, path = sibling_key } }
 end
 
 --- Ask the switch; the recording may hang on either leg of a bridge.

@@ -40,10 +40,12 @@ function recording.forget_side(ports, channel_uuid)
   end
 end
 
---- Channel that records the other side of a channel's leg; nil where it is not known.
+--- Channel that records the other side of a channel's leg.
+-- @treturn ?string nil where nobody records it
+-- @treturn boolean whether that is certain: without mod_hash nobody knows
 function recording.sibling_of(ports, sibling_key)
-  local key = text.name(sibling_key, 160)
-  return key and text.channel_uuid(ports.command("hash", ("select/%s/%s"):format(SIDES, key)))
+  local answer, why = ports.command("hash", ("select/%s/%s"):format(SIDES, text.name(sibling_key, 160) or "none"))
+  return text.channel_uuid(answer), answer ~= nil or why == ""
 end
 
 local function place_of(ports, facts, channel_uuid)

@@ -1,7 +1,7 @@
 --- FreeSWITCH as far as the scripts see it: it records what was asked of it, and fails as the real one does.
 --
--- A script's run is one call of `fake.run`: fresh modules, as mod_lua gives each script a state of its own; only the switch lives
--- on. The real file system is used. A `world` holds what the test set and what the scripts did:
+-- A script's run is one call of `fake.run`: fresh modules, as mod_lua gives each script a state of its own; only the
+-- switch lives on. The real file system is used. A `world` holds what the test set and what the scripts did:
 -- `variables` (by channel), `executed`, `commands`, `requests`, `log`, `hash`, `globals`, `clock_ms`, `slept_ms`.
 local fake = {}
 
@@ -95,8 +95,8 @@ local function curl(world, arguments)
   if request.timeout_s and took_ms > request.timeout_s * 1000 then
     status, body, took_ms = 0, nil, request.timeout_s * 1000
   end
-  local output = '{"status_code":' .. (status or 0) .. (body and ',"body":' .. json_text(body) or "") .. ',"headers":[]}'
-  return output, took_ms
+  local shown = body and ',"body":' .. json_text(body) or ""
+  return '{"status_code":' .. (status or 0) .. shown .. ',"headers":[]}', took_ms
 end
 
 local function uuid_record(world, arguments)
@@ -171,7 +171,10 @@ local function event_consumer(world)
   local consumer = { has_seen_other = false }
 
   local function event(job, body)
-    return { getHeader = function(_, name) return name == "Job-UUID" and job or nil end, getBody = function() return body end }
+    return {
+      getHeader = function(_, name) return name == "Job-UUID" and job or nil end,
+      getBody = function() return body end,
+    }
   end
 
   function consumer.pop(_, _, timeout_ms)
