@@ -201,6 +201,11 @@ class Settings(BaseSettings):
         return self.manifest_folders or self.stream_roots
 
     @property
+    def has_recorders(self) -> bool:
+        """Whether there is anything that tells of recorders' files."""
+        return bool(self.folders_of_manifests or self.fusionpbx_url or self.fusionpbx_url_file)
+
+    @property
     def window_length(self) -> timedelta:
         """Length of a window."""
         return timedelta(minutes=self.window_minutes)

@@ -21,12 +21,14 @@ from cx_pipeline.adapters.database.embedded import find_embedded, start_embedded
 from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
 from cx_pipeline.adapters.database.migrate import migrate
 from cx_pipeline.adapters.database.outbox_reading import OutboxReading
+from cx_pipeline.adapters.database.recordings import Recordings
 from cx_pipeline.adapters.directory.tables import read_directory_tables, replace_directory_tables
 from cx_pipeline.adapters.directory.yaml_file import read_directory_file
 from cx_pipeline.adapters.intake.ingestion import FileReport, Ingestion
 from cx_pipeline.adapters.processes.supervisor import Supervisor
 from cx_pipeline.adapters.processes.window_runs import compute_windows
 from cx_pipeline.adapters.storage.exported_frames import write_text_whole
+from cx_pipeline.cli.demo_recorders import RecordingOutcome, is_sampled, recording_site, recordings_of
 from cx_pipeline.cli.demo_site import (
     LONGEST_DEMO,
     DemoSite,
@@ -38,10 +40,12 @@ from cx_pipeline.cli.demo_site import (
 from cx_pipeline.cli.demo_systems import DemoSystems, Outcome, deliver_all, outcome_of, running_systems
 from cx_pipeline.cli.endings import ending_in_order
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
+from cx_pipeline.cli.rendering.call_recordings_report import print_call_recordings
 from cx_pipeline.cli.rendering.console import open_console
 from cx_pipeline.cli.rendering.demo_report import DemoSummary, calls_by_type, print_summary
 from cx_pipeline.cli.rendering.details_report import print_details
 from cx_pipeline.cli.rendering.explanation_report import print_explanation
+from cx_pipeline.cli.rendering.recordings_report import print_recordings
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.explanation import Explanation, explain
 from cx_pipeline.core.directory import Directory
@@ -55,18 +59,28 @@ from cx_pipeline.simulator.comparison import Comparison, compare
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed and day, same calls."
 )
-@click.option("--keep", is_flag=True, help="Keep the simulated events and true legs in CX_HOME/demo.")
-def demo(calls: int, seed: int, keep: bool) -> None:
+@click.option(
+    "--recorded",
+    type=click.FloatRange(0.01, 100),
+    default=10.0,
+    show_default=True,
+    help="Percentage of the calls that are recorded; an hour of audio takes 200 MB.",
+)
+@click.option(
+    "--keep", is_flag=True, help="Keep the simulated events, true legs and recorders' files in CX_HOME/demo."
+)
+def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
     """Show it all: simulate an hour of a contact centre, take its events in, compute its windows, tell of its legs.
 
-    Beside the phones it simulates Cisco's reporting database and a conversation manager that fails now and then. All
-    legs, their records and their messages are held against the truth.
+    Beside the phones it simulates Cisco's reporting database, a conversation manager that fails now and then, and
+    recorders with wrong clocks and broken files. All legs, their records, their messages and what is heard in their
+    recordings are held against the truth.
 
     Everything lies below CX_HOME, in a PostgreSQL that this command starts and stops: no other database is touched,
     whatever CX_DATABASE_URL says. The hour is yesterday's, from 9 UTC on. `cx-pipeline up` shows its windows.
 
-    Exit codes: 0 all legs are as they truly were, none has a wrong record, each message arrived once; 1 some are not,
-    or something failed; 2 wrong use.
+    Exit codes: 0 all legs are as they truly were, none has a wrong record, each message arrived once, each recording
+    holds the right voices in time; 1 some are not, or something failed; 2 wrong use.
     """
     begun = time.monotonic()
     given = load_settings()
@@ -82,25 +96,30 @@ def demo(calls: int, seed: int, keep: bool) -> None:
         reports = _ingest(engine, directory, site)
         stored = sum(report.stored for report in reports)
         _say(console, "Taken in", f"{stored:,} events stored")
-        with running_systems(settings, engine, site, folder) as systems:
-            _compute(console, systems.settings, site, given.home.absolute() / "logs" / "demo.log")
-            _deliver(console, systems, engine)
-            outcome = outcome_of(engine, site, systems)
-        comparison, summary = _compare(engine, site, reports, outcome, begun)
+        with recording_site(settings, site, folder, recorded, keep=keep) as recorders:
+            _say(console, "Recorded", f"{recorders.audio.files:,} files of {recorders.audio.hours:.1f} hours by "
+                 "recorders with wrong clocks and broken files")  # fmt: skip
+            with running_systems(recorders.settings, engine, site, folder) as systems:
+                _compute(console, systems.settings, site, given.home.absolute() / "logs" / "demo.log")
+                _deliver(console, systems, engine)
+                outcome = outcome_of(engine, site, systems)
+            heard = recordings_of(engine, site, recorders)
+        comparison, summary = _compare(engine, site, reports, outcome, heard, begun)
         write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
         console.print()
-        _explain_one(console, engine, settings, site, directory)
+        _explain_one(console, engine, settings, site, directory, recorded)
         console.print()
         print_summary(console, summary, comparison, outcome.comparison)
+        print_recordings(console, heard.rows, heard.comparison)
         if not keep:
             remove_files(site, folder)
-    if not (comparison.is_equal and outcome.is_right):
+    if not (comparison.is_equal and outcome.is_right and heard.is_right):
         sys.exit(EXIT_FOUND_PROBLEMS)
 
 
 def _compute(console: Console, settings: Settings, site: DemoSite, log: Path) -> None:
     for computed in compute_windows(settings, site.windows, log):
-        _say(console, "Computed", f"window {computed.window} (run {computed.run_id[:8]})")
+        _say(console, "Computed", f"window {computed.window} ({computed.job}, run {computed.run_id[:8]})")
 
 
 def _deliver(console: Console, systems: DemoSystems, engine: Engine) -> None:
@@ -169,7 +188,12 @@ def _ingest(engine: Engine, directory: Directory, site: DemoSite) -> list[FileRe
 
 
 def _compare(
-    engine: Engine, site: DemoSite, reports: list[FileReport], outcome: Outcome, begun: float
+    engine: Engine,
+    site: DemoSite,
+    reports: list[FileReport],
+    outcome: Outcome,
+    heard: RecordingOutcome,
+    begun: float,
 ) -> tuple[Comparison, DemoSummary]:
     """Hold what the tables have of this hour against what truly happened."""
     start = site.plan.start
@@ -201,32 +225,48 @@ def _compare(
         dead=outcome.dead,
         ledger_once=outcome.ledger_once,
         order_violations=outcome.order_violations,
+        recordings=heard.recordings,
+        excluded=heard.excluded,
+        lost=heard.lost,
+        audio_hours=heard.audio_hours,
+        mix_seconds=heard.mix_seconds,
+        max_offset_error_ms=heard.comparison.max_offset_error_ms,
+        swapped_channels=heard.comparison.swapped_channels,
     )
     return comparison, summary
 
 
 def _explain_one(
-    console: Console, engine: Engine, settings: Settings, site: DemoSite, directory: Directory
+    console: Console,
+    engine: Engine,
+    settings: Settings,
+    site: DemoSite,
+    directory: Directory,
+    recorded_percent: float,
 ) -> None:
-    explanation = _worth_a_look(engine, settings, site, directory)
+    explanation = _worth_a_look(engine, settings, site, directory, recorded_percent)
     print_explanation(console, explanation)
     call_id = explanation.call["call_id"]
-    print_details(
-        console, EnrichedLegs(engine).of_call(call_id), OutboxReading(engine).messages(call=call_id)
-    )
+    legs = EnrichedLegs(engine).of_call(call_id)
+    print_details(console, legs, OutboxReading(engine).messages(call=call_id))
+    numbers = dict(legs.select("leg_id", "leg_number").iter_rows())
+    print_call_recordings(console, Recordings(engine).of_call(call_id), numbers)
 
 
-def _worth_a_look(engine: Engine, settings: Settings, site: DemoSite, directory: Directory) -> Explanation:
-    """A call worth a look: of several keys and legs, put together by a consult if there is one."""
+def _worth_a_look(
+    engine: Engine, settings: Settings, site: DemoSite, directory: Directory, recorded_percent: float
+) -> Explanation:
+    """A call worth a look: recorded, of several keys and legs, put together by a consult if there is one."""
     calls = read_calls(engine, site.tenants).filter(pl.col("start_time") >= site.plan.start)
     worth = calls.sort(
+        is_sampled(calls, recorded_percent),
         pl.col("call_type") == "CONSULT_TRANSFER",
         pl.col("root_call_key").str.contains("_"),  # not of the persisted table, which knows no rings
         pl.col("call_keys").list.len(),
         "leg_count",
         "start_time",
         "call_id",
-        descending=[True, True, True, True, False, False],
+        descending=[True, True, True, True, True, False, False],
     )
     call_id = worth["call_id"][0]
     rules = settings.correlation_rules

@@ -27,7 +27,19 @@ OWN_RULES = (
     "replication_lag_minutes",
     "outbound_service_identifiers",
 )
-OWN_SYSTEMS = ("cisco_", "ccm_", "messages_")
+OWN_SYSTEMS = (
+    "cisco_",
+    "ccm_",
+    "messages_",
+    "stream_",
+    "manifest_",
+    "fusionpbx_",
+    "recording_",
+    "recordings_",
+    "key_ring",
+    "raw_retention",
+    "lost_after",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +75,7 @@ def demo_plan(calls: int, seed: int, now: datetime) -> TrafficPlan:
 def demo_settings(given: Settings, folder: Path, plan: TrafficPlan) -> Settings:
     """The deployment's settings, on the embedded database and with the rules that the simulated truth goes by.
 
-    None of its own systems: not its Cisco, not its conversation manager.
+    None of its own systems: not its Cisco, not its conversation manager, not its recorders.
     """
     defaults = {
         name: field.get_default(call_default_factory=True)

@@ -16,12 +16,14 @@ from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
 from cx_pipeline.adapters.database.event_store import EventStore
 from cx_pipeline.adapters.database.migrate import is_migrated
 from cx_pipeline.adapters.database.outbox_reading import OutboxReading
+from cx_pipeline.adapters.database.recordings import Recordings
 from cx_pipeline.adapters.directory.loading import load_directory
 from cx_pipeline.adapters.directory.yaml_file import read_directory_file
 from cx_pipeline.adapters.intake.event_frames import read_event_files
 from cx_pipeline.adapters.storage.exported_frames import write_text_whole
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
 from cx_pipeline.cli.moments import MOMENT
+from cx_pipeline.cli.rendering.call_recordings_report import print_call_recordings
 from cx_pipeline.cli.rendering.console import open_console
 from cx_pipeline.cli.rendering.details_report import print_details
 from cx_pipeline.cli.rendering.explanation_report import print_candidates, print_explanation
@@ -86,7 +88,8 @@ def explain(
 ) -> None:
     """Explain CALL: its time line, its legs, and why each starts, is held and ends when it does, and is of its type.
 
-    With the event store: also each leg's Cisco record with the score of the match, and its messages with their state.
+    With the event store: also each leg's Cisco record with the score of the match, its messages with their state, and
+    its recording with the rule by which it was made.
 
     CALL is a call id, a leg id, a leg key, a call key (1_167890, 167890/1, 16945106 or 167890), or, with --at, an
     extension. The events come from the event store, or from files (--events).
@@ -121,13 +124,16 @@ def explain(
 
 
 def _tell_details(settings: Settings, call_id: str) -> bool:
-    """Cisco's details of a call and its messages; whether there are any."""
+    """Cisco's details of a call, its messages and its recordings; whether there are any."""
     engine = open_engine(settings)
     try:
         legs = EnrichedLegs(engine).of_call(call_id)
         if legs.is_empty():
             return False
-        print_details(open_console(), legs, OutboxReading(engine).messages(call=call_id))
+        console = open_console()
+        print_details(console, legs, OutboxReading(engine).messages(call=call_id))
+        numbers = dict(legs.select("leg_id", "leg_number").iter_rows())
+        print_call_recordings(console, Recordings(engine).of_call(call_id), numbers)
         return True
     finally:
         engine.dispose()

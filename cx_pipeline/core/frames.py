@@ -20,6 +20,16 @@ from cx_pipeline.core.errors import SchemaError
 from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
 from cx_pipeline.core.messages.activities import CCM_VOICE_ACTIVITY_SCHEMA
 from cx_pipeline.core.messages.schema import MAY_BE_NULL, OUTBOX_MESSAGE_SCHEMA
+from cx_pipeline.core.recording.column_descriptions import (
+    DECISION_COLUMNS,
+    MANIFEST_COLUMNS,
+    RECORDING_COLUMNS,
+)
+from cx_pipeline.core.recording.schema import (
+    MIXED_RECORDING_SCHEMA,
+    RECORDING_DECISION_SCHEMA,
+    RECORDING_MANIFEST_SCHEMA,
+)
 from cx_pipeline.core.windows import Window
 
 
@@ -195,6 +205,39 @@ RAW_CCM_VOICE_ACTIVITIES = FrameContract(
     required=("activity_id", "raw"),
 )
 
+RAW_RECORDING_MANIFESTS = FrameContract(
+    name="raw_recording_manifests",
+    schema=RECORDING_MANIFEST_SCHEMA,
+    descriptions=MANIFEST_COLUMNS,
+    sort_by=("start_time", "manifest_id"),
+    required=("manifest_id", "tenant_id", "source", "side", "start_time", "file_path", "is_finished"),
+)
+
+RECORDING_DECISIONS = FrameContract(
+    name="recording_decisions",
+    schema=RECORDING_DECISION_SCHEMA,
+    descriptions=DECISION_COLUMNS,
+    sort_by=("tenant_id", "call_id", "leg_id", "manifest_id"),
+    required=("tenant_id", "action", "is_built_in", "rule_id", "rule_version"),
+    sources={
+        "leg_id": ("leg_id",),
+        "tenant_id": ("tenant_id",),
+        "call_id": ("call_id",),
+        "root_call_key": ("root_call_key",),
+        "agent_extension": ("agent_extension",),
+        "start_time": ("start_time",),
+        "action": ("agent_extension", "is_answered", "is_reportable", "start_time", "duration_ms"),
+    },
+)
+
+MIXED_RECORDINGS = FrameContract(
+    name="mixed_recordings",
+    schema=MIXED_RECORDING_SCHEMA,
+    descriptions=RECORDING_COLUMNS,
+    sort_by=("tenant_id", "call_id", "leg_id", "recording_id"),
+    required=("recording_id", "tenant_id", "kind", "state"),
+)
+
 _CONTRACTS = (
     RAW_JTAPI_EVENTS,
     CALL_LEGS,
@@ -203,6 +246,9 @@ _CONTRACTS = (
     RAW_CISCO_CALL_DETAILS,
     ENRICHED_CALL_LEGS,
     RAW_CCM_VOICE_ACTIVITIES,
+    RAW_RECORDING_MANIFESTS,
+    RECORDING_DECISIONS,
+    MIXED_RECORDINGS,
 )
 FRAMES = {contract.name: contract for contract in _CONTRACTS}
 """Every frame that the pipeline stores, by the name of its asset."""

@@ -9,12 +9,14 @@ from cx_pipeline.orchestration.assets.enrichment import enrichment_assets
 from cx_pipeline.orchestration.assets.ingest import ingest_assets
 from cx_pipeline.orchestration.assets.legs import leg_assets
 from cx_pipeline.orchestration.assets.messages import message_assets
+from cx_pipeline.orchestration.assets.recordings import recording_assets
 from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.jobs import window_jobs
 from cx_pipeline.orchestration.maintenance import prune_job
 from cx_pipeline.orchestration.outbox import outbox_job, outbox_sensor
 from cx_pipeline.orchestration.partitions import window_partitions
-from cx_pipeline.orchestration.resources import Cisco, ConversationManager, Database, Frames
+from cx_pipeline.orchestration.recording_ticks import recording_sensor
+from cx_pipeline.orchestration.resources import Cisco, ConversationManager, Database, Frames, Recorders
 from cx_pipeline.orchestration.schedules import maintenance_schedule, minute_schedule
 from cx_pipeline.orchestration.sensors import late_data_sensor, listener_sensor, record_sensor
 from cx_pipeline.settings import Settings, load_settings
@@ -32,6 +34,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             listener_sensor(settings, partitions),
             late_data_sensor(settings, partitions),
             record_sensor(settings, partitions),
+            recording_sensor(settings, partitions),
             outbox_sensor(settings),
             *failure_sensors(),
         ],
@@ -39,6 +42,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             "database": dg.ResourceParam[Database](),
             "frames": dg.ResourceParam[Frames](),
             "cisco": dg.ResourceParam[Cisco](),
+            "recorders": dg.ResourceParam[Recorders](),
             "conversation_manager": dg.ResourceParam[ConversationManager](),
         },
         # Steps of one run share a process: a process for each would cost ten seconds a run.
@@ -56,6 +60,7 @@ def _assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[dg.
             *leg_assets(windowed),
             *enrichment_assets(windowed),
             *message_assets(windowed),
+            *recording_assets(windowed),
         ]
         return [
             asset

@@ -32,6 +32,16 @@ OUTBOX_CHECKS = {
     "outbox_age": "No message waits for longer than five minutes, and the conversation manager takes them.",
     "no_dead_messages": "No message was refused for good.",
 }
+MANIFEST_CHECKS = {
+    "usable_files": "Nearly all files that the recorders tell of are there and can be read; no manifest was refused.",
+}
+DECISION_CHECKS = {
+    "rules": "The newest set of recording rules is in force; else the last good one is, and why stands here.",
+}
+RECORDING_CHECKS = {
+    "nothing_failed": "Every recording that is due was made.",
+    "both_voices": "Nearly all recordings hold both voices.",
+}
 LISTENER_CHECKS = {
     "listener_heartbeat": "Every listener that was up within a day gave a sign of life lately, and hears its source.",
 }

@@ -15,15 +15,21 @@ WINDOW_ASSETS = (
 )
 """In the order in which a run computes them."""
 
+RECORDING_ASSETS = ("raw_recording_manifests", "recording_decisions", "mixed_recordings")
+"""Computed by runs of their own, so that neither legs nor messages ever wait for audio."""
+
 WINDOW_JOB = "window_job"
+RECORDING_JOB = "recording_job"
 BACKFILL_JOB = "backfill_job"
 
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 PRIORITY_TAG = "dagster/priority"
+RECORDING_TAG = "cx/recording"
+"""Holds the window's key on runs that make recordings: the queue keeps two of one window apart by it."""
 
 
 def window_jobs() -> list[UnresolvedAssetJobDefinition]:
-    """The hot path, which the schedule and the sensors ask for, and the backfill, which waits behind it."""
+    """The hot path and the recordings beside it, which schedule and sensors ask for, and the backfill behind them."""
     selection = dg.AssetSelection.assets(*WINDOW_ASSETS)
     return [
         dg.define_asset_job(
@@ -34,8 +40,15 @@ def window_jobs() -> list[UnresolvedAssetJobDefinition]:
             "Asked for each minute for the open window, and for any other when something came for it.",
         ),
         dg.define_asset_job(
+            RECORDING_JOB,
+            selection=dg.AssetSelection.assets(*RECORDING_ASSETS),
+            tags={PRIORITY_TAG: "0", MAX_RUNTIME_TAG: "3600"},
+            description="Makes a window's recordings of what the recorders left. Asked for whenever the window's legs "
+            "were computed, files came, or something is to be tried again.",
+        ),
+        dg.define_asset_job(
             BACKFILL_JOB,
-            selection=selection,
+            selection=dg.AssetSelection.assets(*WINDOW_ASSETS, *RECORDING_ASSETS),
             tags={PRIORITY_TAG: "-10"},
             description="Computes windows anew, any range in any order, behind what is live.",
         ),

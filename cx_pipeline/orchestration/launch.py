@@ -1,8 +1,9 @@
 """Computes windows through Dagster in this process: `python -m cx_pipeline.orchestration.launch FIRST [LAST]`.
 
 For the demo and for who has no daemon: the runs, their checks and their materialisations stand in Dagster's storage as
-those of the daemon do, and the UI shows them. Each window is a run of its own. What a run did is printed as one JSON
-object a line: window, run_id, is_success, error (null, or its first line).
+those of the daemon do, and the UI shows them. Each window is a run of its own, and so are its recordings where there are
+recorders. What a run did is printed as one JSON object a line: window, job, run_id, is_success, error (null, or its first
+line), is_last (whether the window needs no other).
 """
 
 import json
@@ -19,7 +20,7 @@ from cx_pipeline.adapters.processes.dagster_home import prepare_dagster_home
 from cx_pipeline.core.alerting import first_error_line
 from cx_pipeline.core.windows import Window, window_from_key, windows_between
 from cx_pipeline.orchestration.build import build_definitions
-from cx_pipeline.orchestration.jobs import WINDOW_JOB
+from cx_pipeline.orchestration.jobs import RECORDING_JOB, WINDOW_JOB
 from cx_pipeline.orchestration.run_failures import what_failed
 from cx_pipeline.settings import Settings, load_settings
 
@@ -29,13 +30,15 @@ class WindowRun:
     """A run of one window that ended."""
 
     window: str
+    job: str
     run_id: str
     is_success: bool
     error: str | None
+    is_last: bool
 
 
 def compute_windows(settings: Settings, windows: Iterable[Window]) -> Iterator[WindowRun]:
-    """Compute windows one after the other, each as a run of Dagster; yields each run as it ends.
+    """Compute windows one after the other, each by one run of Dagster or two; yields each run as it ends.
 
     A run that fails does not end it: the next window is computed all the same.
 
@@ -43,12 +46,15 @@ def compute_windows(settings: Settings, windows: Iterable[Window]) -> Iterator[W
         ConfigurationError: Dagster's folder or database is set wrongly.
         DatabaseUnavailableError: the embedded database did not start.
     """
-    job = build_definitions(settings).resolve_job_def(WINDOW_JOB)
+    definitions = build_definitions(settings)
+    names = [WINDOW_JOB, RECORDING_JOB] if settings.has_recorders else [WINDOW_JOB]
     with dagster_instance(settings) as instance:
-        for window in windows:
-            result = job.execute_in_process(partition_key=window.key, instance=instance, raise_on_error=False)
+        for window, name in ((window, name) for window in windows for name in names):
+            result = definitions.resolve_job_def(name).execute_in_process(
+                partition_key=window.key, instance=instance, raise_on_error=False
+            )
             error = None if result.success else first_error_line(what_failed(instance, result.run_id)[1])
-            yield WindowRun(window.key, result.run_id, result.success, error)
+            yield WindowRun(window.key, name, result.run_id, result.success, error, name == names[-1])
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The daily maintenance: superseded runs of a window, frames that no window names, and old heartbeats.
+"""The daily maintenance: superseded runs of a window, frames that no window names, old heartbeats, recorders' files.
 
 Dagster keeps events for ever, and a run a minute adds about 110 MB a day. Deleting a run deletes its
 materialisations too, so the newest of each window and asset is never touched. What may go is decided in
@@ -12,8 +12,8 @@ import dagster as dg
 
 from cx_pipeline.core.pruning import SUPERSEDED_AFTER, FinishedRun, superseded_runs
 from cx_pipeline.core.windows import window_from_key, window_of, windows_between
-from cx_pipeline.orchestration.jobs import WINDOW_ASSETS
-from cx_pipeline.orchestration.resources import Database, Frames
+from cx_pipeline.orchestration.jobs import RECORDING_ASSETS, WINDOW_ASSETS
+from cx_pipeline.orchestration.resources import Database, Frames, Recorders
 from cx_pipeline.orchestration.running import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from cx_pipeline.settings import load_settings
 
@@ -21,6 +21,7 @@ _FINISHED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.Dagste
 _PAGE = 500
 HEARTBEATS_KEPT = timedelta(days=60)
 """A backfill of so old a window still knows when nobody listened."""
+LEFT_OVERS_KEPT = timedelta(days=1)
 
 
 @dg.op(description="Deletes runs of a window that a newer one replaced a day ago or earlier.")
@@ -47,7 +48,7 @@ def prune_frames(context: dg.OpExecutionContext, frames: dg.ResourceParam[Frames
     length = load_settings().window_length
     named = {
         frame_path(asset, window_from_key(key, length))
-        for asset in WINDOW_ASSETS
+        for asset in (*WINDOW_ASSETS, *RECORDING_ASSETS)
         for key in context.instance.get_materialized_partitions(dg.AssetKey(asset))
         if _is_of_grid(key, length)
     }
@@ -62,13 +63,41 @@ def prune_heartbeats(context: dg.OpExecutionContext, database: dg.ResourceParam[
     context.add_output_metadata({"heartbeats_deleted": deleted})
 
 
+@dg.op(description="Deletes recorders' files whose recording is finished, holds, and is old enough.")
+def prune_raw_streams(
+    context: dg.OpExecutionContext,
+    database: dg.ResourceParam[Database],
+    recorders: dg.ResourceParam[Recorders],
+) -> None:
+    """Delete raw streams after their retention, never after a failure; what a killed mixer left goes too."""
+    now = datetime.now(UTC)
+    deletion = recorders.delete_raw_streams(database.engine(), now)
+    left_overs = recorders.remove_left_overs(now - LEFT_OVERS_KEPT)
+    if deletion.broken:
+        context.log.error(
+            f"{len(deletion.broken)} recordings do not hold any more, nothing of theirs was deleted; first: "
+            f"{deletion.broken[0]}"
+        )
+    context.add_output_metadata(
+        {
+            "recordings": deletion.recordings,
+            "files_deleted": deletion.files,
+            "bytes_deleted": deletion.bytes,
+            "recordings_broken": len(deletion.broken),
+            "left_overs_deleted": left_overs,
+        }
+    )
+
+
 @dg.job(
-    description="Deletes superseded runs of windows, frames that no window names, and old heartbeats of listeners."
+    description="Deletes superseded runs of windows, frames that no window names, old heartbeats of listeners, and "
+    "recorders' files whose recording is safe."
 )
 def prune_job() -> None:
-    """Runs before frames, as frames are named by runs; heartbeats by themselves."""
+    """Runs before frames, as frames are named by runs; the others by themselves."""
     prune_frames(prune_runs())
     prune_heartbeats()
+    prune_raw_streams()
 
 
 def newest_materialisations(
@@ -77,7 +106,7 @@ def newest_materialisations(
     """For each window: the runs that made the newest materialisation of any asset, and the time of the oldest."""
     runs: dict[str, set[str]] = {}
     computed_at: dict[str, datetime] = {}
-    for asset in WINDOW_ASSETS:
+    for asset in (*WINDOW_ASSETS, *RECORDING_ASSETS):
         for key, run_id, moment in _newest_of_asset(instance, dg.AssetKey(asset), windows):
             runs.setdefault(key, set()).add(run_id)
             computed_at[key] = min(moment, computed_at.get(key, moment))

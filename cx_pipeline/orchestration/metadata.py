@@ -8,6 +8,8 @@ import dagster as dg
 from cx_pipeline.core.frames import FRAMES, TABLES, FrameContract
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from cx_pipeline.adapters.storage.frame_store import FrameMark, Receipt
     from cx_pipeline.core.enrichment.enrich import Enrichment
     from cx_pipeline.core.window_computation import WindowLegs
@@ -94,3 +96,11 @@ def enrichment_figures(enrichment: "Enrichment") -> dict[str, Any]:
     table = f"| status | reason | reportable legs |\n| --- | --- | ---: |\n{rows}"
     offsets = {f"clock_offset_ms_{source}": offset for source, offset in enrichment.clock_offset_ms.items()}
     return {**enrichment.counts, **offsets, "legs_by_status": dg.MetadataValue.md(table)}
+
+
+def counts_table(frame: "pl.DataFrame", *columns: str) -> dg.MarkdownMetadataValue:
+    """How many rows there are of each combination of some columns, most frequent first."""
+    counted = frame.group_by(columns).len().sort("len", *columns, descending=[True, *(False,) * len(columns)])
+    head = f"| {' | '.join(columns)} | rows |\n|{' --- |' * len(columns)} ---: |\n"
+    rows = (" | ".join("" if value is None else str(value) for value in row) for row in counted.iter_rows())
+    return dg.MetadataValue.md(head + "\n".join(f"| {row} |" for row in rows))

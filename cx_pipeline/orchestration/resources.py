@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cx_pipeline.settings import load_settings
 
 if TYPE_CHECKING:  # the bodies import what they need: a code location should not load drivers to draw a graph
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -24,10 +25,17 @@ if TYPE_CHECKING:  # the bodies import what they need: a code location should no
     from cx_pipeline.adapters.database.event_store import EventStore
     from cx_pipeline.adapters.database.heartbeats import Heartbeats
     from cx_pipeline.adapters.database.leg_store import LegStore
+    from cx_pipeline.adapters.database.manifest_arrivals import ManifestArrivals
     from cx_pipeline.adapters.database.outbox import Outbox
     from cx_pipeline.adapters.database.outbox_reading import OutboxReading
+    from cx_pipeline.adapters.database.recordings import Recordings
+    from cx_pipeline.adapters.freeswitch.window_manifests import WindowManifests
+    from cx_pipeline.adapters.mixing.raw_streams import Deletion
+    from cx_pipeline.adapters.mixing.window_mixing import MixingReport
+    from cx_pipeline.adapters.recording_rules.loading import LoadedRules
     from cx_pipeline.adapters.storage.frame_store import FrameStore
     from cx_pipeline.core.directory import Directory
+    from cx_pipeline.core.recording.wanted import WantedRecording
     from cx_pipeline.core.windows import Window
 
 
@@ -75,6 +83,24 @@ class Database:
         from cx_pipeline.adapters.database.outbox_reading import OutboxReading
 
         return OutboxReading(self.engine())
+
+    def recordings(self) -> "Recordings":
+        """The recordings' states."""
+        from cx_pipeline.adapters.database.recordings import Recordings
+
+        return Recordings(self.engine())
+
+    def manifest_arrivals(self) -> "ManifestArrivals":
+        """What recorders told of lately, and what is due."""
+        from cx_pipeline.adapters.database.manifest_arrivals import ManifestArrivals
+
+        return ManifestArrivals(self.engine())
+
+    def recording_rules(self) -> "LoadedRules":
+        """The recording rules in force."""
+        from cx_pipeline.adapters.recording_rules.loading import load_rules
+
+        return load_rules(load_settings(), self.engine())
 
     def directory(self) -> "Directory":
         """Who and what the numbers are."""
@@ -126,6 +152,44 @@ class Cisco:
     def sources(self) -> "tuple[RecordSource, ...]":
         """The sources of the settings, each with its pool, for each process."""
         return _sources(load_settings().model_dump_json())
+
+
+class Recorders:
+    """The recorders' folders, and what is made of their files."""
+
+    def manifests(self, engine: "Engine", window: "Window", now: "datetime") -> "WindowManifests":
+        """What may belong to a window's calls; reads what is new first."""
+        from cx_pipeline.adapters.freeswitch.window_manifests import read_window_manifests
+
+        return read_window_manifests(load_settings(), engine, window, now)
+
+    def mix(
+        self,
+        engine: "Engine",
+        window: "Window",
+        wanted: "Sequence[WantedRecording]",
+        now: "datetime",
+        *,
+        retry_failed: bool,
+        on_progress: "Callable[[int, int], None]",
+    ) -> "MixingReport":
+        """Make what is due of a window's recordings."""
+        from cx_pipeline.adapters.mixing.window_mixing import WindowMixing
+
+        mixing = WindowMixing(load_settings(), engine, on_progress)
+        return mixing.mix(window, wanted, now, retry_failed=retry_failed)
+
+    def delete_raw_streams(self, engine: "Engine", now: "datetime") -> "Deletion":
+        """Delete the recorders' files whose recordings are safe for long enough."""
+        from cx_pipeline.adapters.mixing.raw_streams import RawStreams
+
+        return RawStreams(load_settings(), engine).delete_due(now)
+
+    def remove_left_overs(self, older_than: "datetime") -> int:
+        """Delete what killed mixers left under temporary names; how many files."""
+        from cx_pipeline.adapters.storage.recordings import RecordingStore
+
+        return len(RecordingStore(load_settings().recordings_folder).remove_leftovers(older_than))
 
 
 class ConversationManager:

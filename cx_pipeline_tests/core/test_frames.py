@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from cx_pipeline.core.errors import SchemaError
-from cx_pipeline.core.frames import CALL_LEGS, CALLS, FRAMES, RAW_JTAPI_EVENTS, frame_path
+from cx_pipeline.core.frames import CALL_LEGS, CALLS, ENRICHED_CALL_LEGS, FRAMES, RAW_JTAPI_EVENTS, frame_path
 from cx_pipeline.core.windows import Window
 
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -18,7 +18,8 @@ def test_every_column_of_every_frame_is_described_and_no_other(contract):
 @pytest.mark.parametrize("contract", FRAMES.values(), ids=FRAMES)
 def test_sort_keys_required_columns_and_lineage_name_columns_that_exist(contract):
     assert {*contract.sort_by, *contract.required, *contract.sources} <= set(contract.schema)
-    upstream = CALL_LEGS if contract.name == "enriched_call_legs" else RAW_JTAPI_EVENTS
+    upstreams = {"enriched_call_legs": CALL_LEGS, "recording_decisions": ENRICHED_CALL_LEGS}
+    upstream = upstreams.get(contract.name, RAW_JTAPI_EVENTS)
     assert {source for sources in contract.sources.values() for source in sources} <= set(upstream.schema)
 
 

@@ -10,8 +10,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from cx_pipeline.orchestration import sensors
-from cx_pipeline.orchestration.assets import enrichment, ingest, legs, messages
+from cx_pipeline.orchestration import recording_ticks, sensors
+from cx_pipeline.orchestration.assets import enrichment, ingest, legs, messages, recordings
 from cx_pipeline.orchestration.build import build_definitions
 from cx_pipeline.settings import load_settings
 from cx_pipeline.simulator.ccm.authorisation import TOKEN_PATH, ClientCredentials
@@ -19,6 +19,7 @@ from cx_pipeline.simulator.ccm.manager import ManagerOptions
 from cx_pipeline.simulator.ccm.running import running_ccm
 from cx_pipeline.simulator.cisco.tables import create_tables
 from cx_pipeline_tests.orchestration.deployment import Deployment
+from cx_pipeline_tests.orchestration.recorded_site import RecordedSite
 from cx_pipeline_tests.orchestration.telling_site import SECRET, TellingSite
 
 
@@ -46,8 +47,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
             def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
                 return moment.astimezone(tz)
 
-        monkeypatch.setattr(sensors, "datetime", Clock)
-        for assets in (ingest, legs, enrichment, messages):
+        for ticks in (sensors, recording_ticks):
+            monkeypatch.setattr(ticks, "datetime", Clock)
+        for assets in (ingest, legs, enrichment, messages, recordings):
             monkeypatch.setattr(assets, "moment_of", lambda _context: moment)
 
     return set_to
@@ -70,3 +72,15 @@ def site(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[Te
         yield TellingSite(deployment, manager)
         with deployment.engine.begin() as connection:
             connection.exec_driver_sql("DROP SCHEMA cisco_ucce CASCADE")
+
+
+@pytest.fixture
+def recorded(deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordedSite:
+    """The deployment with a recorder's folder; messages go nowhere."""
+    streams = tmp_path / "streams"
+    streams.mkdir()
+    monkeypatch.setenv("CX_STREAM_ROOTS", json.dumps([str(streams)]))
+    monkeypatch.setenv("CX_MIX_WORKERS", "1")
+    settings = load_settings()
+    deployment.settings, deployment.definitions = settings, build_definitions(settings)
+    return RecordedSite(deployment, streams)

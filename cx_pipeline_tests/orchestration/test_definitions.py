@@ -5,7 +5,7 @@ import dagster as dg
 
 from cx_pipeline.core.frames import FRAMES, TABLES
 from cx_pipeline.orchestration.build import build_definitions
-from cx_pipeline.orchestration.jobs import WINDOW_ASSETS
+from cx_pipeline.orchestration.jobs import RECORDING_ASSETS, WINDOW_ASSETS
 from cx_pipeline.orchestration.partitions import window_partitions
 from cx_pipeline.settings import Settings
 
@@ -28,7 +28,7 @@ def test_every_frame_and_table_of_the_registry_is_an_asset_and_every_asset_one_o
 def test_the_lineage_page_describes_each_asset():
     for name, spec in specs().items():
         assert spec.description, name
-        assert spec.group_name in {"ingest", "correlate", "enrich", "link"}
+        assert spec.group_name in {"ingest", "correlate", "enrich", "record", "link"}
         assert spec.kinds, name
         assert spec.owners, name
         contract = FRAMES.get(name) or TABLES[name]
@@ -37,7 +37,7 @@ def test_the_lineage_page_describes_each_asset():
         assert all(column.description for column in columns)
         assert "dagster/code_references" in spec.metadata
         assert spec.partitions_def == window_partitions(SETTINGS)
-    for name in ("call_legs", "enriched_call_legs"):
+    for name in ("call_legs", "enriched_call_legs", "recording_decisions"):
         assert "dagster/column_lineage" in specs()[name].metadata
 
 
@@ -54,6 +54,9 @@ def test_each_asset_comes_from_those_that_it_reads_or_has_to_wait_for():
         "cim_messages": {"enriched_call_legs"},
         # An order: what this run told is in the list that it reads.
         "raw_ccm_voice_activities": {"cim_messages"},
+        "raw_recording_manifests": set(),
+        "recording_decisions": {"enriched_call_legs", "raw_recording_manifests"},
+        "mixed_recordings": {"recording_decisions", "raw_recording_manifests"},
     }
 
 
@@ -82,6 +85,12 @@ def test_what_must_hold_blocks_and_what_should_hold_does_not():
         ("cim_messages", "outbox_age"): False,
         ("cim_messages", "no_dead_messages"): False,
         ("raw_ccm_voice_activities", "schema"): True,
+        ("raw_recording_manifests", "schema"): True,
+        ("raw_recording_manifests", "usable_files"): False,
+        ("recording_decisions", "schema"): True,
+        ("recording_decisions", "rules"): False,
+        ("mixed_recordings", "nothing_failed"): False,
+        ("mixed_recordings", "both_voices"): False,
     }
 
 
@@ -95,6 +104,7 @@ def test_schedules_and_sensors_are_on_from_the_start():
         "listener_sensor": "RUNNING",
         "late_data_sensor": "RUNNING",
         "record_sensor": "RUNNING",
+        "recording_sensor": "RUNNING",
         "outbox_sensor": "RUNNING",
         "run_failure_alerts": "RUNNING",
         "check_failure_alerts": "RUNNING",
@@ -121,13 +131,24 @@ def test_windows_of_other_lengths_are_partitions_too():
 def test_a_run_computes_the_assets_in_the_order_in_which_they_are_named():
     graph = build_definitions(SETTINGS).resolve_asset_graph()
     order = [key.to_user_string() for level in graph.toposorted_asset_keys_by_level for key in sorted(level)]
-    assert sorted(order) == sorted(WINDOW_ASSETS)
+    named = [*WINDOW_ASSETS, *RECORDING_ASSETS]
+    assert sorted(order) == sorted(named)
     ancestors = {
         name: {key.to_user_string() for key in graph.get_ancestor_asset_keys(dg.AssetKey(name))}
-        for name in WINDOW_ASSETS
+        for name in named
     }
-    for place, name in enumerate(WINDOW_ASSETS):
-        assert not ancestors[name] & set(WINDOW_ASSETS[place + 1 :])
+    for place, name in enumerate(named):
+        assert not ancestors[name] & set(named[place + 1 :])
+
+
+def test_legs_and_messages_never_wait_for_audio():
+    definitions = build_definitions(SETTINGS)
+    graph = definitions.resolve_asset_graph()
+    for name in WINDOW_ASSETS:
+        ancestors = {key.to_user_string() for key in graph.get_ancestor_asset_keys(dg.AssetKey(name))}
+        assert not ancestors & set(RECORDING_ASSETS)
+    hot = definitions.resolve_job_def("window_job").asset_layer.executable_asset_keys
+    assert {key.to_user_string() for key in hot} == set(WINDOW_ASSETS)
 
 
 def test_drawing_the_graph_loads_no_driver():

@@ -121,7 +121,6 @@ recording = Table(
     Column("is_current", Boolean, nullable=False, server_default=true()),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", DateTime(timezone=True)),
-    Column("claimed_until", DateTime(timezone=True)),
     Column("manifest_ids", ARRAY(Text), nullable=False),
     Column("rule_id", Text),
     Column("rule_version", Text),
@@ -168,18 +167,6 @@ recording_leg = Table(
     Index("recording_leg_by_leg", "leg_id"),
 )
 """The legs that a recording holds, and where each begins in it."""
-
-recording_window = Table(
-    "recording_window",
-    metadata,
-    Column("window_start", DateTime(timezone=True), primary_key=True),
-    Column("decided_hash", BigInteger, nullable=False),
-    moment("decided_at", is_now=True),
-    Column("mixed_hash", BigInteger),
-    Column("mixed_at", DateTime(timezone=True)),
-    Column("next_try_at", DateTime(timezone=True)),
-)
-"""How far each window's recordings are: what was decided last, what was mixed last, and when to try again."""
 
 recording_key = Table(
     "recording_key",

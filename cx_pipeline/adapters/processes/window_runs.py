@@ -25,9 +25,10 @@ _STOP_TIMEOUT_S = 15
 
 @dataclass(frozen=True, slots=True)
 class ComputedWindow:
-    """A window that was computed, and the run that did it."""
+    """A run that ended well: the window that it computed, and the job by which."""
 
     window: str
+    job: str
     run_id: str
 
 
@@ -44,10 +45,14 @@ def compute_windows(settings: Settings, windows: Sequence[Window], log: Path) ->
         for line in process.stdout or ():
             run = json.loads(line)
             if not run["is_success"]:
-                message = f"the run {run['run_id']} of the window {run['window']} failed: {run['error']} (see {log})"
+                message = (
+                    f"the run {run['run_id']} ({run['job']}) of the window {run['window']} failed: {run['error']} "
+                    f"(see {log})"
+                )
                 raise PermanentError(message)
-            missing.remove(run["window"])
-            yield ComputedWindow(run["window"], run["run_id"])
+            if run["is_last"]:
+                missing.remove(run["window"])
+            yield ComputedWindow(run["window"], run["job"], run["run_id"])
         process.wait()
     if missing:
         raise PermanentError(f"the windows {', '.join(missing)} were not computed: see {log}")

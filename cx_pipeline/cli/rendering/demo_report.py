@@ -44,6 +44,17 @@ class DemoSummary:
     ledger_once: int
     """Messages that the conversation manager counts once in effect."""
     order_violations: int
+    recordings: int
+    """Finished ones."""
+    excluded: int
+    """Recorded, and not kept by a rule."""
+    lost: int
+    """To be recorded, and not there: each with its cause."""
+    audio_hours: float
+    mix_seconds: float
+    max_offset_error_ms: float
+    """Of the voices heard at the begin of each talk, against the time at which they truly began."""
+    swapped_channels: int
 
     def as_json(self) -> dict[str, object]:
         """The figures by name."""
@@ -54,6 +65,12 @@ def calls_by_type(calls: pl.DataFrame) -> dict[str, int]:
     """How many calls there are of each type that occurs."""
     found = dict(calls.group_by("call_type").len().rows())
     return {name: found[name] for name in CALL_TYPES if name in found}
+
+
+def _rate(summary: DemoSummary) -> str:
+    if not summary.mix_seconds:
+        return ""
+    return f" ({summary.audio_hours / summary.mix_seconds:.2f} hours of audio a second)"
 
 
 def print_summary(
@@ -72,6 +89,10 @@ def print_summary(
         f"{summary.dead:,} dead",
         "Their count": f"the conversation manager has {summary.ledger_once:,} of them once, "
         f"{summary.order_violations:,} out of order",
+        "Recordings": f"{summary.recordings:,} of {summary.audio_hours:.1f} hours, mixed in {summary.mix_seconds:.1f} s"
+        f"{_rate(summary)}; {summary.excluded:,} excluded by a rule, {summary.lost:,} lost",
+        "Heard": f"voices at most {summary.max_offset_error_ms:.1f} ms from where they belong, "
+        f"{summary.swapped_channels:,} swapped channels",
         "Time": f"{summary.seconds:.1f} s",
     }
     for name, value in rows.items():

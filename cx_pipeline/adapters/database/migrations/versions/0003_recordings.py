@@ -122,7 +122,6 @@ STATEMENTS = (
         is_current boolean DEFAULT true NOT NULL,
         attempts integer DEFAULT '0' NOT NULL,
         next_attempt_at timestamptz,
-        claimed_until timestamptz,
         manifest_ids text[] NOT NULL,
         rule_id text,
         rule_version text,
@@ -172,17 +171,6 @@ STATEMENTS = (
     CREATE INDEX recording_leg_by_leg ON recording_leg (leg_id)
     """,
     """
-    CREATE TABLE recording_window (
-        window_start timestamptz NOT NULL,
-        decided_hash bigint NOT NULL,
-        decided_at timestamptz DEFAULT now() NOT NULL,
-        mixed_hash bigint,
-        mixed_at timestamptz,
-        next_try_at timestamptz,
-        PRIMARY KEY (window_start)
-    )
-    """,
-    """
     CREATE TABLE recording_key (
         file_id uuid NOT NULL,
         tenant_id text NOT NULL,
@@ -221,7 +209,6 @@ def downgrade() -> None:
     for table in (
         "recorder_heartbeat",
         "recording_key",
-        "recording_window",
         "recording_leg",
         "recording",
         "recording_rule_set",
