@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyloudnorm
-from scipy.signal import sosfilt
 
 from cx_pipeline.adapters.audio.decoding import SCALE_INT16, Floats
 
@@ -34,6 +32,9 @@ class LoudnessMeter:
     """Takes the samples of one channel in order; knows its gated loudness and its peak so far."""
 
     def __init__(self, sample_rate_hz: int) -> None:
+        from scipy.signal import sosfilt  # takes longer to import than all else here, and few want it
+
+        self._filter = sosfilt
         self._rate = sample_rate_hz
         self._sections = _weighting(sample_rate_hz)
         self._state = np.zeros((len(self._sections), 2))
@@ -49,7 +50,7 @@ class LoudnessMeter:
         if not len(samples):
             return
         self.peak = max(self.peak, float(samples.max()), -float(samples.min()))
-        weighted, self._state = sosfilt(self._sections, samples.astype(np.float64), zi=self._state)
+        weighted, self._state = self._filter(self._sections, samples.astype(np.float64), zi=self._state)
         np.square(weighted, out=weighted)
         squares = np.concatenate([self._open, weighted]) if len(self._open) else weighted
         ends = self._hop_ends(len(squares))
@@ -133,5 +134,7 @@ def _lufs(power: Doubles | np.float64) -> Doubles:
 
 
 def _weighting(sample_rate_hz: int) -> Doubles:
+    import pyloudnorm  # imports SciPy's filters
+
     filters = pyloudnorm.Meter(sample_rate_hz)._filters.values()
     return np.array([np.concatenate([stage.b, stage.a]) for stage in filters])

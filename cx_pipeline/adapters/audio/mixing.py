@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from cx_pipeline.adapters.audio.formats import encoder_for
 from cx_pipeline.adapters.audio.reading import AudioInputs
 from cx_pipeline.adapters.audio.rendering import Rendering
-from cx_pipeline.adapters.audio.sealing import SealWriter, plaintext_of, sealing_writer
 from cx_pipeline.adapters.crypto.file_keys import Sealing
+from cx_pipeline.adapters.crypto.sealing import PlaintextWriter, open_reader, open_writer
 from cx_pipeline.adapters.storage.recordings import RecordingStore
 from cx_pipeline.core.errors import InputError
 from cx_pipeline.core.recording.metadata import plan_digest, recording_metadata, rendered_of
@@ -105,7 +105,7 @@ class _Making:
             and rendered.path == self._path
         )
         if is_this and self._store.holds(
-            self._path, rendered.sha256, lambda file: plaintext_of(file, sealing)
+            self._path, rendered.sha256, lambda file: open_reader(file, sealing)
         ):
             return rendered
         return None
@@ -118,7 +118,7 @@ class _Making:
             input_hash_s = perf_counter() - began
             self._step("before audio")
             with self._store.part(self._path) as part:
-                hashing = _HashingWriter(sealing_writer(part, self._order.sealing))
+                hashing = _HashingWriter(open_writer(cast("BinaryIO", part), self._order.sealing))
                 rendering = Rendering(self._plan, inputs)
                 self._encode(rendering, hashing)
                 inputs.require_unchanged()
@@ -167,7 +167,7 @@ class _Making:
 class _HashingWriter:
     """Hashes what is sealed, and counts the time that it takes."""
 
-    def __init__(self, target: SealWriter) -> None:
+    def __init__(self, target: PlaintextWriter) -> None:
         self._target = target
         self._sha256, self._md5 = hashlib.sha256(), hashlib.md5(usedforsecurity=False)
         self.size_bytes = 0

@@ -31,11 +31,10 @@ class Quantiser:
         return np.clip(scaled, _LOWEST, _HIGHEST, out=scaled).astype(np.int16)
 
     def _dither(self, frames: int) -> Floats:
-        words: np.ndarray[tuple[int], np.dtype[np.uint64]] = self._words.random_raw(
-            -(-frames // _DRAWS_A_WORD)
-        )
+        words = np.asarray(self._words.random_raw(-(-frames // _DRAWS_A_WORD)))
         # Two uniform draws of 16 bit for each sample; their sum is the triangle.
         draws = words.view("<i2").reshape(-1, 2)[:frames]
-        dither: Floats = draws.sum(axis=1, dtype=np.int32).astype(np.float32)
+        dither: Floats = draws[:, 0].astype(np.float32)
+        dither += draws[:, 1]
         dither *= _STEP
         return dither

@@ -27,8 +27,9 @@ from cx_pipeline.adapters.audio.decoding import (
     as_int16,
 )
 from cx_pipeline.adapters.audio.wav_chunks import RIFF_IDS
+from cx_pipeline.adapters.freeswitch.stream_files import StreamProblemError, open_stream
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
-from cx_pipeline.core.errors import ConfigurationError, InputError
+from cx_pipeline.core.errors import InputError
 from cx_pipeline.core.recording.mix_plan import MixInput
 
 _MOST_OPEN_FILES = 64
@@ -211,14 +212,11 @@ class AudioInputs:
 
 
 def _open_file(planned: MixInput, roots: Sequence[Path]) -> BinaryIO:
-    """Open a recorder's file. The only place of the rendering that opens one."""
     try:
-        with storage_faults(f"open {planned.file}"):
-            return Path(planned.file).open("rb", buffering=0)
-    except ConfigurationError as error:
-        raise InputError(
-            f"{planned.file} (manifest {planned.manifest_id}) is gone since it was planned: {error}"
-        ) from error
+        return open_stream(planned.file, roots, buffer_bytes=0)
+    except StreamProblemError as problem:
+        message = f"an input of the plan (manifest {planned.manifest_id}) cannot be used any more: {problem}"
+        raise StreamProblemError(problem.problem, message) from None
 
 
 def _identity(file: BinaryIO) -> Identity:

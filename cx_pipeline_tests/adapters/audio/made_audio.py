@@ -24,7 +24,8 @@ WAV_HEADER_BYTES = 44
 
 def tone(frames: int, hz: float = 440.0, rate_hz: int = 8000, amplitude: float = 0.25) -> Int16s:
     time_s = np.arange(frames) / rate_hz
-    return np.round(32767 * amplitude * np.sin(2 * np.pi * hz * time_s)).astype(np.int16)
+    samples: Int16s = np.round(32767 * amplitude * np.sin(2 * np.pi * hz * time_s)).astype(np.int16)
+    return samples
 
 
 def noise(frames: int, seed: int = 1, amplitude: float = 0.1) -> Int16s:
@@ -38,7 +39,8 @@ def babble(frames: int, seed: int = 1, rate_hz: int = 8000, amplitude: float = 0
     time_s = np.arange(frames) / rate_hz
     syllables = np.clip(np.sin(2 * np.pi * 3.3 * time_s + seed), 0, None)
     talking = np.sin(2 * np.pi * 0.13 * time_s + seed) > -0.3
-    return np.round(noise(frames, seed, amplitude) * syllables * talking).astype(np.int16)
+    spoken: Int16s = np.round(noise(frames, seed, amplitude) * syllables * talking).astype(np.int16)
+    return spoken
 
 
 def wav_input(path: Path, samples: Int16s, rate_hz: int = 8000, subtype: str = "PCM_16") -> MixInput:
