@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from cx_pipeline.core.errors import InputError
-from cx_pipeline.core.recording.composing import Subject, composed
+from cx_pipeline.core.recording.composing import Subject, composed, finished
 from cx_pipeline.core.recording.mix_plan import MixPlan
 from cx_pipeline.core.recording.parameters import MixParameters
 from cx_pipeline.core.recording.schema import OF_FILE
@@ -62,7 +62,7 @@ def plan_by_hand(manifests: pl.DataFrame, parameters: MixParameters) -> MixPlan:
     usable = tuple(
         sorted((each for each in shares if each is not None), key=lambda each: (each.start_us, each.agent))
     )
-    plan = composed(
+    draft = composed(
         Subject(
             kind=OF_FILE,
             owner="",
@@ -72,10 +72,10 @@ def plan_by_hand(manifests: pl.DataFrame, parameters: MixParameters) -> MixPlan:
             parameters=parameters,
         )
     )
-    if plan is None:
+    if draft is None:
         told = ", ".join(f"{row['file_path']} ({row['file_problem']})" for row in rows)
         raise InputError(f"there is nothing to mix: no file can be used: {told or 'none was given'}")
-    return plan
+    return finished([draft])[0]
 
 
 def _agent_of(row: Row, rows: Sequence[Row]) -> str:

@@ -22,10 +22,11 @@ BY_REFCI, BY_CALL_KEY, BY_DIALOG, BY_DEVICE, BY_EXTENSION, BY_NUMBERS = (
     "EXTENSION",
     "NUMBERS",
 )
-METHODS = (BY_REFCI, BY_CALL_KEY, BY_DIALOG, BY_DEVICE, BY_EXTENSION, BY_NUMBERS)
-"""Values of `method`, the surest first."""
+METHODS = (BY_REFCI, BY_CALL_KEY, BY_DIALOG, BY_DEVICE, BY_EXTENSION, BY_EXTENSION, BY_NUMBERS)
+"""Values of `method` by rank, the surest first. The second BY_EXTENSION is from another phone of the extension."""
 RANK_OF_TIME = METHODS.index(BY_DEVICE)
 """From this rank on nothing but time tells one call of a phone or a number from the next."""
+RANK_OF_OTHER_PHONE = 5
 
 PAIR_SCHEMA = pl.Schema({"file": pl.UInt32(), "leg": pl.UInt32(), "rank": pl.Int8()})
 
@@ -63,6 +64,7 @@ def numbered_files(manifests: pl.DataFrame) -> pl.DataFrame:
             called=_digits("called_number"),
             is_shared=(pl.col("side") == BOTH) & (pl.col("recording_type") != BIB),
             begin=begin,
+            told_end=pl.col("end_time").dt.epoch("us"),
             end=pl.max_horizontal(
                 begin, pl.coalesce(begin + length, pl.col("end_time").dt.epoch("us"), begin)
             ),
@@ -109,10 +111,8 @@ def numbered_legs(legs: pl.DataFrame, options: PlanOptions) -> pl.DataFrame:
             extension="agent_extension",
             device=pl.col("agent_terminal").str.to_uppercase(),
             is_answered=pl.col("is_answered").fill_null(value=False),
-            is_start_told=~(
-                pl.col("is_start_estimated").fill_null(value=False)
-                | pl.col("has_clock_skew").fill_null(value=False)
-            ),
+            is_start_told=_is_told("is_start_estimated"),
+            is_end_told=_is_told("is_end_estimated") & pl.col("end_time").is_not_null(),
             party=_digits("other_party"),
             customer=_digits("customer_identifier"),
             own=_digits("agent_extension"),
@@ -120,6 +120,12 @@ def numbered_legs(legs: pl.DataFrame, options: PlanOptions) -> pl.DataFrame:
             end=pl.max_horizontal(begin, pl.coalesce("end_time", beyond)).dt.epoch("us"),
         )
     )
+
+
+def _is_told(estimated: str) -> pl.Expr:
+    """Whether events told a moment of the leg, stamped by a clock that is right."""
+    doubts = [pl.col(name).fill_null(value=False) for name in (estimated, "has_clock_skew")]
+    return ~pl.any_horizontal(doubts)
 
 
 def rough_pairs(files: pl.DataFrame, legs: pl.DataFrame, slack: timedelta) -> pl.DataFrame:
@@ -200,15 +206,19 @@ def _by_dialog(files: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([pairs.select("file", "leg") for pairs in found])
 
 
-def _by_phone(files: pl.DataFrame, legs: pl.DataFrame, slack_us: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """One device, and one extension where no device is known; neither may contradict."""
+def _by_phone(
+    files: pl.DataFrame, legs: pl.DataFrame, slack_us: int
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """One device and no other extension; one extension where a device is not known; and where it is another one.
+
+    An extension may ring on several phones, and events tell of the one that answered only later, or not at all.
+    """
     by_device = _near_in_time(files, legs, "device", slack_us).filter(
         ~_differ("extension", "extension_right")
     )
-    by_extension = _near_in_time(files, legs, "extension", slack_us).filter(
-        ~_differ("device", "device_right")
-    )
-    return by_device, by_extension
+    by_extension = _near_in_time(files, legs, "extension", slack_us)
+    is_other = _differ("device", "device_right")
+    return by_device, by_extension.filter(~is_other), by_extension.filter(is_other)
 
 
 def _by_numbers(files: pl.DataFrame, legs: pl.DataFrame, slack_us: int) -> pl.DataFrame:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cx_pipeline.core.recording.layouts import laid_out
 from cx_pipeline.core.recording.markers import markers_of, stretches_of
 from cx_pipeline.core.recording.mix_plan import LegOffset, MixPlan, PlanWarning
 from cx_pipeline.core.recording.parameters import MixParameters
 from cx_pipeline.core.recording.placing import placements_of
-from cx_pipeline.core.recording.recording_identity import recording_id_of
+from cx_pipeline.core.recording.recording_identity import ids_of, recording_name_of
 from cx_pipeline.core.recording.shares import Share, SourceFile
 from cx_pipeline.core.recording.sides import Sides, sides_of
 from cx_pipeline.core.recording.time_line import TimeLine, all_masks, line_of, output_rate
@@ -34,8 +34,26 @@ class Subject:
     warnings: tuple[PlanWarning, ...] = ()
 
 
-def composed(subject: Subject) -> MixPlan | None:
-    """The plan; none where no file has a frame in any share."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that has all but its id, and the name of which that is made."""
+
+    name: str
+    plan: MixPlan
+
+
+def finished(drafts: Sequence[Draft]) -> tuple[MixPlan, ...]:
+    """The plans with their ids, in the order of their starts and ids; each once."""
+    ids = ids_of([draft.name for draft in drafts])
+    plans = {
+        recording_id: replace(draft.plan, recording_id=recording_id)
+        for draft, recording_id in zip(drafts, ids, strict=True)
+    }
+    return tuple(sorted(plans.values(), key=lambda plan: (plan.start_time, plan.recording_id)))
+
+
+def composed(subject: Subject) -> Draft | None:
+    """The plan but for its id; none where no file has a frame in any share."""
     files = [file for share in subject.shares for file in share.files]
     if not files:
         return None
@@ -57,7 +75,7 @@ def _each_once(sides: Sequence[Sides]) -> tuple[SourceFile, ...]:
     return tuple(sorted(by_id.values(), key=lambda file: file.order))
 
 
-def _plan(subject: Subject, line: TimeLine, sides: Sequence[Sides], used: Sequence[SourceFile]) -> MixPlan:
+def _plan(subject: Subject, line: TimeLine, sides: Sequence[Sides], used: Sequence[SourceFile]) -> Draft:
     shares, parameters = subject.shares, subject.parameters
     layout = laid_out(shares, sides, parameters.layout)
     masks = all_masks(shares)
@@ -68,10 +86,9 @@ def _plan(subject: Subject, line: TimeLine, sides: Sequence[Sides], used: Sequen
         *layout.warnings,
         *_of_clocks(recorders, subject.unknown_clocks),
     ]
-    return MixPlan(
-        recording_id=recording_id_of(
-            subject.kind, subject.owner, parameters, shares, used, subject.unknown_clocks
-        ),
+    name = recording_name_of(subject.kind, subject.owner, parameters, shares, used, subject.unknown_clocks)
+    plan = MixPlan(
+        recording_id="",
         kind=subject.kind,
         tenant_id=subject.tenant_id,
         call_id=subject.call_id,
@@ -97,6 +114,7 @@ def _plan(subject: Subject, line: TimeLine, sides: Sequence[Sides], used: Sequen
             if recorder in subject.clock_offset_ms
         },
     )
+    return Draft(name, plan)
 
 
 def _of_clocks(recorders: Sequence[str], unknown: frozenset[str]) -> tuple[PlanWarning, ...]:

@@ -14,6 +14,7 @@ import polars as pl
 
 from cx_pipeline.core.recording.candidates import (
     METHODS,
+    RANK_OF_OTHER_PHONE,
     RANK_OF_TIME,
     numbered_files,
     numbered_legs,
@@ -24,19 +25,20 @@ from cx_pipeline.core.recording.options import PlanOptions
 from cx_pipeline.core.recording.recorder_clock import clocks_of
 from cx_pipeline.core.recording.schema import SCREEN, SEGMENT_MATCH_SCHEMA
 
-NOT_VOICE, NO_TIME, OUTSIDE_WINDOW, NO_LEG, WRONG_TIME, DURING_HOLD, SEVERAL_LEGS = (
+NOT_VOICE, NO_TIME, OUTSIDE_WINDOW, NO_LEG, WRONG_TIME, DURING_HOLD, OTHER_PHONE, SEVERAL_LEGS = (
     "NOT_VOICE",
     "NO_TIME",
     "OUTSIDE_WINDOW",
     "NO_LEG",
     "WRONG_TIME",
     "DURING_HOLD",
+    "OTHER_PHONE",
     "SEVERAL_LEGS",
 )
 """Values of `unmatched_reason`. NOT_VOICE: a picture of a screen. NO_TIME: it says not when it began. OUTSIDE_WINDOW: it
 ended in another window, so its leg did most likely, too. NO_LEG: nothing of the window bears its ids, phone or numbers.
 WRONG_TIME: what bears them was at another time. DURING_HOLD: the phone talked on another line while the leg was held.
-SEVERAL_LEGS: two fit equally."""
+OTHER_PHONE: of another phone of the extension, while the leg's own was recorded. SEVERAL_LEGS: two fit equally."""
 
 _FITTING = 0.5
 """Of the shorter of file and leg, how much must overlap."""
@@ -79,10 +81,12 @@ def match_segments(legs: pl.DataFrame, manifests: pl.DataFrame, options: PlanOpt
         clock_offset_ms=offset, begin=pl.col("begin") - offset * 1000, end=pl.col("end") - offset * 1000
     )
     scored = _scored(rough, corrected, numbered)
-    chosen, contested = _chosen(scored.filter("is_possible"), corrected, numbered)
-    matched = _told(chosen, corrected, numbered)
+    chosen, contested = _chosen(scored.filter("is_possible"), numbered)
+    beside = _beside_their_own(chosen)
+    matched = _told(chosen.join(beside, on="file", how="anti"), corrected, numbered)
     reasons = {
         SEVERAL_LEGS: contested["file"],
+        OTHER_PHONE: beside["file"],
         DURING_HOLD: scored.filter(~pl.col("is_possible") & pl.col("is_within"))["file"],
         WRONG_TIME: rough["file"],
     }
@@ -97,7 +101,7 @@ def _scored(pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.
     Adds `overlap` with the leg, `talk` (of it outside holds), `is_fitting` (it is most of the shorter one), `is_within`
     (likewise, holds included) and `is_possible`.
     """
-    spans = with_spans(pairs, files, legs)
+    spans = with_spans(pairs, files, legs).join(files.select("file", "is_shared", "side"), on="file")
     overlap = _overlap("leg_begin", "leg_end")
     length = pl.min_horizontal(pl.col("end") - pl.col("begin"), pl.col("leg_end") - pl.col("leg_begin"))
     met = spans.with_columns(overlap=overlap, length=length).filter(pl.col("overlap") > 0)
@@ -120,11 +124,11 @@ def _scored(pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.
     scored = met.join(held, on=["file", "leg"], how="left").with_columns(
         talk=pl.col("overlap") - pl.col("held").fill_null(0)
     )
-    # By time alone nothing but talk counts: a phone that holds one call may talk on another.
+    # By time alone nothing but talk counts: a phone that holds one call may talk on another. A line goes on.
     by_time = pl.col("rank") >= RANK_OF_TIME
     most = _FITTING * pl.col("length")
     return scored.with_columns(
-        is_fitting=pl.when(by_time).then("talk").otherwise("overlap") >= most,
+        is_fitting=pl.when(by_time & ~pl.col("is_shared")).then("talk").otherwise("overlap") >= most,
         is_within=pl.col("overlap") >= most,
     ).with_columns(is_possible=pl.col("is_fitting") | ~by_time)
 
@@ -133,14 +137,11 @@ def _overlap(begin: str, end: str) -> pl.Expr:
     return pl.min_horizontal("end", end) - pl.max_horizontal("begin", begin)
 
 
-def _chosen(
-    scored: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _chosen(scored: pl.DataFrame, legs: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The pairs that hold, and the files that two legs fit equally."""
     ids = legs.select("leg", "leg_id", "call_id")
     ordered = (
-        scored.join(files.select("file", "is_shared"), on="file")
-        .join(ids, on="leg")
+        scored.join(ids, on="leg")
         .sort(
             "file", "is_fitting", "rank", "talk", "overlap", "leg_id",
             descending=[False, True, False, True, True, False],
@@ -159,6 +160,19 @@ def _chosen(
     clear = judged.join(contested, on="file", how="anti")
     shared = pl.col("is_shared") & ~other_call & (pl.col("rank") == pl.col("best_rank"))
     return clear.filter(~rival | shared), contested
+
+
+def _beside_their_own(chosen: pl.DataFrame) -> pl.DataFrame:
+    """The files of another phone whose time a surer file of the same leg and side fills: somebody else talked there."""
+    spans = chosen.select("leg", "side", "rank", "file", "begin", "end")
+    other = spans.filter(pl.col("rank") == RANK_OF_OTHER_PHONE)
+    surer = spans.filter(pl.col("rank") < RANK_OF_OTHER_PHONE).rename(
+        {"begin": "own_begin", "end": "own_end"}
+    )
+    met = other.join(surer, on=["leg", "side"]).filter(
+        _overlap("own_begin", "own_end") >= _FITTING * (pl.col("end") - pl.col("begin"))
+    )
+    return met.select("file").unique()
 
 
 def _told(chosen: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
@@ -199,6 +213,8 @@ def _unmatched(
         .then(pl.lit(NO_TIME))
         .when(named[SEVERAL_LEGS])
         .then(pl.lit(SEVERAL_LEGS))
+        .when(named[OTHER_PHONE])
+        .then(pl.lit(OTHER_PHONE))
         .when(named[DURING_HOLD])
         .then(pl.lit(DURING_HOLD))
         .when(~is_here)

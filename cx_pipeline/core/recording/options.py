@@ -14,7 +14,7 @@ class PlanOptions:
     """The window whose legs are planned."""
     slack: timedelta = timedelta(seconds=60)
     """How far from its leg a recording may lie to be looked at: the largest clock offset that can be found, too."""
-    least_clock_samples: int = 5
-    """Starts of talk that must agree before a recorder's clock is corrected."""
+    least_clock_samples: int = 4
+    """Starts and ends of talk that must agree before a recorder's clock is corrected."""
     clock_tolerance: timedelta = timedelta(milliseconds=250)
-    """How far starts of files may lie around the offset to speak for it."""
+    """How far the starts or ends of files may lie around the offset to speak for it."""

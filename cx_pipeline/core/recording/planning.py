@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from cx_pipeline.core.calls.classification import CALL_TYPES
-from cx_pipeline.core.recording.composing import Subject, composed
+from cx_pipeline.core.recording.composing import Draft, Subject, composed, finished
 from cx_pipeline.core.recording.leg_shares import share_of_leg
 from cx_pipeline.core.recording.matching import SegmentMatches
 from cx_pipeline.core.recording.mix_plan import MixPlan, PlanWarning
@@ -68,14 +68,14 @@ def plan_window(
     wanted = decisions.filter(pl.col("action") == RECORD)
     decision_of = {row["leg_id"]: row for row in wanted.to_dicts() if row["leg_id"] is not None}
     files = _files_of_legs(manifests, matches)
-    plans: list[MixPlan] = []
+    drafts: list[Draft] = []
     missing: list[MissingRecording] = []
     for call in _calls(legs, set(decision_of)):
-        _plan_call(call, decision_of, files, matches, plans, missing)
+        _plan_call(call, decision_of, files, matches, drafts, missing)
     of_files = wanted.filter(pl.col("leg_id").is_null() & pl.col("manifest_id").is_not_null())
-    _plan_files(of_files, manifests, matches, plans, missing)
+    _plan_files(of_files, manifests, matches, drafts, missing)
     return WindowPlans(
-        tuple(sorted(plans, key=lambda plan: (plan.start_time, plan.recording_id))),
+        finished(drafts),
         tuple(sorted(missing, key=lambda each: (each.leg_id or "", each.manifest_id or ""))),
     )
 
@@ -124,7 +124,7 @@ def _plan_call(
     decision_of: Mapping[str, Row],
     files: Mapping[str, list[Row]],
     matches: SegmentMatches,
-    plans: list[MixPlan],
+    drafts: list[Draft],
     missing: list[MissingRecording],
 ) -> None:
     """The recordings of one call: of each leg, or one of all where several talked together."""
@@ -136,9 +136,9 @@ def _plan_call(
     recorded: set[str] = set()
     for group in groups:
         of_group = tuple(share for leg in group if (share := shares[leg["leg_id"]]) is not None)
-        plan = composed(_subject(group, of_group, decision_of, matches, is_conference=is_conference))
-        if plan is not None:
-            plans.append(plan)
+        draft = composed(_subject(group, of_group, decision_of, matches, is_conference=is_conference))
+        if draft is not None:
+            drafts.append(draft)
             recorded.update(leg["leg_id"] for leg in group)
     for leg in wanted:
         if leg["leg_id"] not in recorded:
@@ -190,7 +190,7 @@ def _plan_files(
     decisions: pl.DataFrame,
     manifests: pl.DataFrame,
     matches: SegmentMatches,
-    plans: list[MixPlan],
+    drafts: list[Draft],
     missing: list[MissingRecording],
 ) -> None:
     """A recording for each talk that has no leg of ours: of a file of both voices, or of two siblings."""
@@ -200,7 +200,7 @@ def _plan_files(
     rows = manifests.filter(pl.col("manifest_id").is_in(list(decision_of))).to_dicts()
     for talk in talks_of_files(rows, matches.clock_offset_ms):
         decision = decision_of[talk.rows[0]["manifest_id"]]
-        plan = composed(
+        draft = composed(
             Subject(
                 kind=OF_FILE,
                 owner="",
@@ -212,8 +212,8 @@ def _plan_files(
                 unknown_clocks=matches.unknown_clocks,
             )
         )
-        if plan is not None:
-            plans.append(plan)
+        if draft is not None:
+            drafts.append(draft)
             continue
         for row in talk.rows:
             problem = problem_of(row) or "EMPTY"

@@ -1,12 +1,14 @@
-"""How far a recorder's clock is off from the events', told by when its files begin.
+"""How far a recorder's clock is off from the events', told by when its files begin and end.
 
-A recorder opens its files when talk starts, or when a hold ends. So the starts of its files less those moments pile up
-at the offset, while wrong pairs (a file that a restart opened, a hold that nobody reported) scatter: the fullest place
-is found, and the median of what lies there taken.
+A recorder opens its files when talk starts, or when a hold ends, and closes them when talk ends, or a hold starts. So the
+moments of its files less those of the talk pile up at the offset, while wrong pairs (a file that a restart opened, a
+hold that nobody reported) scatter: the fullest place is found, and the median of what lies there taken. Recorders open
+late, each time by another few milliseconds, and close at once: of starts and ends those count that scatter less.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import numpy as np
@@ -25,14 +27,14 @@ RECORDER_CLOCK_SCHEMA = pl.Schema(
     }
 )
 """One row for each recorder. `clock_offset_ms`: how far its clock is ahead, 0 where that `is_known` not; `sample_count`:
-how many starts of talk speak for it."""
+how many starts or ends of talk speak for it."""
 
 _MICROSECOND = timedelta(microseconds=1)
-_LEAST_SHARE_BY_ID = 1 / 3
-_LEAST_SHARE_BY_PHONE = 1 / 2
-"""Of a recorder's files, how many must begin where the offset says. Pairs that only the phone ties must agree better."""
-
 Microseconds = npt.NDArray[np.int64]
+
+
+_LEAST_SHARE_BY_ID, _LEAST_SHARE_BY_TIME = 1 / 3, 1 / 2
+"""Of a recorder's files, how many must begin or end where the offset says; more of those that no id ties."""
 
 
 def clocks_of(
@@ -40,7 +42,7 @@ def clocks_of(
 ) -> pl.DataFrame:
     """The clock of each recorder, `RECORDER_CLOCK_SCHEMA`, sorted by recorder.
 
-    Pairs that an id ties are asked first; where they are too few, those that the phone ties.
+    Pairs that an id ties are asked first; where they are too few, those that the phone or a number ties.
 
     Args:
         pairs: of `candidates.rough_pairs`.
@@ -54,41 +56,63 @@ def clocks_of(
     for recorder in sorted(files["recorder_id"].unique()):
         own = by_recorder.get((recorder,), samples.clear())
         by_id = own.filter(pl.col("rank") < RANK_OF_TIME)
-        row = _clock(by_id, options, _LEAST_SHARE_BY_ID) or _clock(own, options, _LEAST_SHARE_BY_PHONE)
-        rows.append((recorder, *(row or (0, by_id["anchor"].n_unique(), False))))
+        clock = _clock(by_id, options, _LEAST_SHARE_BY_ID) or _clock(own, options, _LEAST_SHARE_BY_TIME)
+        unknown = (0, by_id["anchor"].n_unique(), False)
+        rows.append((recorder, *(unknown if clock is None else (clock.offset_ms, clock.count, True))))
     return pl.DataFrame(rows, schema=RECORDER_CLOCK_SCHEMA, orient="row")
 
 
 def _samples(
     pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame, options: PlanOptions
 ) -> pl.DataFrame:
-    """`recorder_id`, `file`, `rank`, `anchor` (number of the start of talk) and `apart`: each file beside each start."""
+    """`recorder_id`, `file`, `rank`, `is_start`, `anchor` (number of the moment of talk) and `apart`.
+
+    Each file's start beside each start of talk of its legs, and its end beside each end.
+    """
     limit = options.slack // _MICROSECOND
-    own = files.filter(~pl.col("is_shared")).select("file", "recorder_id", "begin")
-    anchors = _starts_of_talk(legs).with_row_index("anchor")
+    moments = pl.concat(
+        [
+            files.select("file", "recorder_id", is_start=pl.lit(value=True), moment="begin"),
+            files.select("file", "recorder_id", is_start=pl.lit(value=False), moment="told_end").drop_nulls(),
+        ]
+    )
+    anchors = _moments_of_talk(legs).with_row_index("anchor")
     return (
-        pairs.join(own, on="file")
-        .join(anchors, on="leg")
-        .with_columns(apart=pl.col("begin") - pl.col("talk"))
+        pairs.join(moments, on="file")
+        .join(anchors, on=["leg", "is_start"])
+        .with_columns(apart=pl.col("moment") - pl.col("talk"))
         .filter(pl.col("apart").abs() <= limit)
         .sort("recorder_id", "apart", "anchor", "file")
     )
 
 
-def _starts_of_talk(legs: pl.DataFrame) -> pl.DataFrame:
-    """`leg`, `talk`: when it began, and when each of its holds ended."""
-    told = legs.filter(pl.col("is_answered") & pl.col("is_start_told"))
-    resumed = (
-        told.select("leg", hold="hold_segments")
-        .explode("hold")
-        .select("leg", talk=pl.col("hold").struct.field("end_time").dt.epoch("us"))
-        .drop_nulls()
-    )
-    return pl.concat([told.select("leg", talk="begin"), resumed]).unique().sort("leg", "talk")
+def _moments_of_talk(legs: pl.DataFrame) -> pl.DataFrame:
+    """`leg`, `is_start`, `talk`: when it began and ended, and when each of its holds ended and began."""
+    answered = legs.filter("is_answered")
+    holds = answered.select("leg", hold="hold_segments").explode("hold")
+    found = [
+        answered.filter("is_start_told").select("leg", is_start=pl.lit(value=True), talk="begin"),
+        answered.filter("is_end_told").select("leg", is_start=pl.lit(value=False), talk="end"),
+        *(
+            holds.select(
+                "leg",
+                is_start=pl.lit(is_start),
+                talk=pl.col("hold").struct.field(name).dt.epoch("us"),
+            ).drop_nulls()
+            for name, is_start in (("end_time", True), ("start_time", False))
+        ),
+    ]
+    return pl.concat(found).unique().sort("leg", "is_start", "talk")
 
 
-def _clock(samples: pl.DataFrame, options: PlanOptions, least_share: float) -> tuple[int, int, bool] | None:
-    """`clock_offset_ms`, `sample_count` and True; None where the samples do not tell."""
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    offset_ms: int
+    count: int
+
+
+def _clock(samples: pl.DataFrame, options: PlanOptions, least_share: float) -> _Clock | None:
+    """What the samples say; none where too few of them agree."""
     if samples.is_empty():
         return None
     apart = samples["apart"].to_numpy()
@@ -96,10 +120,23 @@ def _clock(samples: pl.DataFrame, options: PlanOptions, least_share: float) -> t
     those = samples[first:last]
     count = those["anchor"].n_unique()
     share = those["file"].n_unique() / samples["file"].n_unique()
-    if count < options.least_clock_samples or share < least_share:
+    kinds = [those.filter(kind)["apart"].to_numpy() for kind in (pl.col("is_start"), ~pl.col("is_start"))]
+    # A talk that an id ties, and that began and ended as much too late, is proof enough by itself.
+    is_proven = least_share == _LEAST_SHARE_BY_ID and all(len(kind) for kind in kinds)
+    if share < least_share or not (is_proven or count >= options.least_clock_samples):
         return None
-    # The lower median, in whole milliseconds rounded down: a clock that is moved moves it by just as much.
-    return int(apart[first + (last - first - 1) // 2]) // 1000, count, True
+    enough = [kind for kind in kinds if 2 * len(kind) >= options.least_clock_samples]
+    middle = _median(min(enough or [apart[first:last]], key=_spread))
+    return _Clock((middle + 500) // 1000, count)
+
+
+def _spread(ordered: Microseconds) -> int:
+    return _median(np.sort(np.abs(ordered - _median(ordered))))
+
+
+def _median(ordered: Microseconds) -> int:
+    """The lower median: one of the values, so that no rounding comes in."""
+    return int(ordered[(len(ordered) - 1) // 2])
 
 
 def _fullest(apart: Microseconds, tolerance: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Sequence
 
 import polars as pl
@@ -11,7 +12,12 @@ from cx_pipeline.core.recording.parameters import MixParameters
 from cx_pipeline.core.recording.shares import Share, SourceFile
 
 
-def recording_id_of(
+def ids_of(names: Sequence[str]) -> list[str]:
+    """The ids of recordings by their names; many at once cost hardly more than one."""
+    return uuid_of(pl.Series(names, dtype=pl.String)).to_list() if names else []
+
+
+def recording_name_of(
     kind: str,
     owner: str,
     parameters: MixParameters,
@@ -19,7 +25,7 @@ def recording_id_of(
     files: Iterable[SourceFile],
     unknown_clocks: frozenset[str],
 ) -> str:
-    """The same inputs never make two recordings; a late file, a corrected leg or another rule makes a new one.
+    """What an id is made of: the same inputs never make two recordings; a late file, a corrected leg or another rule makes a new one.
 
     How long it is kept is no part of it, nor is the clock's offset: while a window is open each new leg moves the
     estimate by a millisecond. That it is known at all is: what was placed by a clock not yet known is placed anew.
@@ -38,9 +44,10 @@ def recording_id_of(
         (each.input.manifest_id, each.input.size_bytes, each.input.frames, each.recorder_id in unknown_clocks)
         for each in files
     ]
-    parts = ["recording", kind, owner, *map(_text, how), *map(_text, sorted(spans, key=repr))]
-    name = SEPARATOR.join([*parts, *map(_text, sorted(inputs))])
-    return str(uuid_of(pl.Series([name])).item())
+    parts = [*map(_text, how), *map(_text, sorted(spans, key=repr)), *map(_text, sorted(inputs))]
+    # A call of four hours has hundreds of files: what they are goes into the name as one short text.
+    digest = hashlib.sha256(SEPARATOR.join(parts).encode()).hexdigest()
+    return SEPARATOR.join(("recording", kind, owner, digest))
 
 
 def _of_leg(share: Share) -> tuple[object, ...]:
