@@ -32,17 +32,14 @@ class ByteSource:
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes of that place; fewer where the file ends."""
+        parts: list[bytes] = []
         try:
-            first = self._read(offset, length)
-            parts = [first]
-            while first and (missing := length - sum(map(len, parts))):
-                more = self._read(offset + length - missing, missing)
-                if not more:
-                    break
-                parts.append(more)
+            while length > 0 and (part := self._read(offset, length)):
+                parts.append(part)
+                offset, length = offset + len(part), length - len(part)
         except OSError as error:
             raise self._unavailable(error) from None
-        return first if len(parts) == 1 else b"".join(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _read(self, offset: int, length: int) -> bytes:
         if self._descriptor is not None:
