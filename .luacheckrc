@@ -4,5 +4,5 @@ max_line_length = 120
 -- What mod_lua sets for a script; only the entry scripts may look at them.
 files["lua/*.lua"].read_globals = { "freeswitch", "session", "argv", "event", "env", "stream" }
 files["lua/*.lua"].globals = { package = { fields = { "path" } } }
--- An entry script loads its modules after it has said where they are.
+-- Lua 5.1 only, and asked for before it is used.
 files["lua/cx/settings.lua"].read_globals = { "setfenv", "loadstring" }

@@ -325,6 +325,16 @@ def test_without_mod_hash_it_records_all_the_same(new_switch: NewSwitch) -> None
     assert len(switch.files("*_near.wav")) == len(switch.files("*_near.json")) == 1
 
 
+def test_a_script_that_fails_records_without_a_manifest_rather_than_not_at_all(switch: Switch) -> None:
+    switch.channel({"sip_from_params": from_header()})
+    switch.world.clock_ms = 1e300  # no date can be made of it
+
+    switch.run("record")
+
+    assert switch.executed("record_session") == [f"{switch.streams}/{CHANNEL}.wav"]
+    assert "recorded without a manifest" in switch.log
+
+
 def test_the_hang_up_hook_is_set_before_the_recording_starts(switch: Switch) -> None:
     switch.channel({"sip_from_params": from_header()})
 

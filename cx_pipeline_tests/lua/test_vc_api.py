@@ -111,6 +111,17 @@ def test_only_no_answer_becomes_rona(platform: Switch, cause: str, code: str) ->
     assert platform.requests("/cancel-agent")[0]["errorCode"] == code
 
 
+def test_a_callers_own_header_does_not_choose_the_service(platform: Switch) -> None:
+    platform.channel({**CALL, "sip_h_X-Destination-Number": "8003"})
+
+    platform.run("vc_api")
+    platform.world.variables[CHANNEL]["destination_number"] = "1005"  # the transfer to the agent
+    platform.run("vc_api", argv=("rona",))
+
+    assert [asked["serviceIdentifier"] for asked in platform.requests("/request-agent")] == ["8001", "8001"]
+    assert platform.executed("transfer") == []
+
+
 def test_a_service_with_voicemail_takes_the_call_there_and_frees_the_agent(platform: Switch) -> None:
     platform.channel({**CALL, "destination_number": "8003", "context": "cx"})
 

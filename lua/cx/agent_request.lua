@@ -36,6 +36,8 @@ end
 --- A call that comes in: answer, say where it goes, ask for an agent.
 function agent_request.inbound(ports)
   local session = ports.session
+  -- The number that was dialled, not one that the caller's own headers name; transfers change it later.
+  session.set("cx_service_number", text.field(session.variable("destination_number")) or "")
   local call = voice_connector.call_of(ports)
   session.answer()
   session.set("sip_h_X-queue", text.field(call.service.queue) or "")

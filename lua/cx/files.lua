@@ -6,14 +6,16 @@
 
 local files = {}
 
+local NO_SUCH_FILE, NO_FOLDER = 2, 20 -- ENOENT, ENOTDIR: the same number on every Unix
+
 --- Whether something has this name. A file that may not be read counts too: what matters is that the name is taken.
 function files.exists(path)
-  local file, why = io.open(path, "rb")
+  local file, _, code = io.open(path, "rb")
   if file then
     file:close()
     return true
   end
-  return why ~= nil and why:find("No such file", 1, true) == nil
+  return code ~= NO_SUCH_FILE and code ~= NO_FOLDER
 end
 
 --- Size in bytes, nil where there is no such file.

@@ -1,4 +1,4 @@
---- A recorder's sign of life: `POST /recorders/heartbeat`, one try, at most `notify_timeout_s`; the next one follows anyway.
+--- A recorder's sign of life: `POST /recorders/heartbeat`, one try, at most `notify_timeout_s`: the next one follows.
 -- @module cx.heartbeat
 
 local http = require("cx.http")

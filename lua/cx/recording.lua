@@ -95,6 +95,19 @@ local function start(ports, facts, channel_uuid)
   return "RECORDING"
 end
 
+--- Record under the channel's id alone, without a manifest: what is left where everything else failed.
+local function record_plainly(ports, channel_uuid, why)
+  ports.log("ERR", why)
+  local path = ("%s/%s.wav"):format(ports.settings.streams, channel_uuid)
+  if ports.session.variable("cx_recording_path") or ports.files.exists(path) then
+    return "FAILED"
+  end
+  ports.log("ERR", "recorded without a manifest: " .. path)
+  ports.session.execute("mkdir", ports.settings.streams)
+  ports.session.execute("record_session", path)
+  return "RECORDING"
+end
+
 --- Facts of a session's call, with its tenant.
 function recording.facts(ports)
   local facts = forked_call.facts(ports.session)
@@ -137,7 +150,8 @@ function recording.run(ports)
     ports.log("NOTICE", "the call is gone before it could be recorded")
     return "GONE"
   end
-  return start(ports, facts, channel_uuid)
+  local is_started, result = pcall(start, ports, facts, channel_uuid)
+  return is_started and result or record_plainly(ports, channel_uuid, result)
 end
 
 return recording

@@ -44,9 +44,9 @@ function settings.parsed(source, name)
   end
   local chunk, why
   if setfenv then -- Lua 5.1
-    chunk, why = loadstring(source, "=" .. name) -- luacheck: ignore 113
+    chunk, why = loadstring(source, "=" .. name)
     if chunk then
-      setfenv(chunk, {}) -- luacheck: ignore 113
+      setfenv(chunk, {})
     end
   else
     chunk, why = load(source, "=" .. name, "t", {})

@@ -16,7 +16,7 @@ local END_WAITS_MS = { 250, 500 }
 -- @treturn table call: `number` (service number), `service` (its settings) and the fields of a request
 function voice_connector.call_of(ports)
   local session = ports.session
-  local number = text.field(session.first("sip_h_X-Destination-Number", "destination_number"))
+  local number = text.field(session.first("cx_service_number", "sip_h_X-Destination-Number", "destination_number"))
   local direction = (session.variable("call_direction") or "INBOUND"):upper()
   return {
     number = number,
