@@ -17,6 +17,7 @@ COMMANDS = {
     "keys": "cx_pipeline.cli.keys:keys",
     "migrate": "cx_pipeline.cli.migrate:migrate",
     "outbox": "cx_pipeline.cli.outbox:outbox",
+    "rules": "cx_pipeline.cli.rules:rules",
     "simulate": "cx_pipeline.cli.simulate:simulate",
     "up": "cx_pipeline.cli.up:up",
 }

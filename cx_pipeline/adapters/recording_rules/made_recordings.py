@@ -33,5 +33,5 @@ def made_recordings(engine: Engine, window: Window) -> pl.DataFrame:
         is_there, recording.c.kind == literal(OF_FILE)
     )
     with database_errors("to read the recordings of a window"), engine.connect() as connection:
-        rows = connection.execute(union_all(of_legs, of_files)).tuples().all()
+        rows = connection.execute(union_all(of_legs, of_files)).all()
     return pl.DataFrame([tuple(row) for row in rows], schema=MADE_SCHEMA, orient="row")
