@@ -10,13 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cx_pipeline.core.recording.mix_plan import PlanWarning
-from cx_pipeline.core.recording.placing import Piece, Track, painted
+from cx_pipeline.core.recording.placing import Piece, Track, within
 from cx_pipeline.core.recording.schema import MONO, MULTICHANNEL
-from cx_pipeline.core.recording.shares import Share
+from cx_pipeline.core.recording.shares import SECOND_US, Share
 from cx_pipeline.core.recording.sides import Sides
-from cx_pipeline.core.recording.spans import common
+from cx_pipeline.core.recording.spans import Span, common, union, without
+from cx_pipeline.core.recording.time_line import TimeLine
 
 LEFT, RIGHT = 0, 1
+_SHORTEST_SWITCH_US = SECOND_US // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,13 @@ class Layout:
     warnings: tuple[PlanWarning, ...] = ()
 
 
-def laid_out(shares: Sequence[Share], sides: Sequence[Sides], layout: str) -> Layout:
-    """The tracks of a recording of one share or several."""
+def laid_out(shares: Sequence[Share], sides: Sequence[Sides], layout: str, line: TimeLine) -> Layout:
+    """The tracks of a recording of one share or several, in the order of their starts."""
     if len(shares) == 1:
         return _of_one(shares[0], sides[0], layout)
     if layout == MULTICHANNEL:
         return _all_apart(shares, sides)
-    return _of_several(shares, sides, is_mono=layout == MONO)
+    return _of_several(shares, sides, line, is_mono=layout == MONO)
 
 
 def _of_one(share: Share, sides: Sides, layout: str) -> Layout:
@@ -57,17 +59,32 @@ def _all_apart(shares: Sequence[Share], sides: Sequence[Sides]) -> Layout:
     return Layout(tuple(tracks), tuple(names))
 
 
-def _of_several(shares: Sequence[Share], sides: Sequence[Sides], *, is_mono: bool) -> Layout:
+def _of_several(shares: Sequence[Share], sides: Sequence[Sides], line: TimeLine, *, is_mono: bool) -> Layout:
     """All near ends, and one far end at a time: each far end holds the other agents, too, so they are never added."""
     voices = _most_at_once([of.near for of in sides])
-    # The agent who came first has the say; another's far end is heard where there is none of theirs.
-    far = painted(piece for of in reversed(sides) for piece in of.far)
+    far = _one_at_a_time(shares, sides, line)
     gain = 1 / (voices + 1) if is_mono else 1 / voices
     tracks = [Track(of.near, LEFT, gain) for of in sides]
     tracks.append(Track(far, LEFT if is_mono else RIGHT, gain if is_mono else 1.0))
     agents = ", ".join(dict.fromkeys(share.agent for share in shares))
     names = (f"near {agents}, one far end",) if is_mono else (f"near {agents}", "one far end")
     return Layout(tuple(tracks), names, _told_of_far_ends(shares, sides))
+
+
+def _one_at_a_time(shares: Sequence[Share], sides: Sequence[Sides], line: TimeLine) -> tuple[Piece, ...]:
+    """That of the agent who came first; that of the next one while the first holds, or is gone, or has none.
+
+    Where the first one's recorder began or ended some milliseconds off the others', nothing is switched to and fro.
+    """
+    found: list[Piece] = []
+    taken: list[Span] = []
+    margin = _SHORTEST_SWITCH_US * line.rate_hz // SECOND_US
+    for share, of in zip(shares, sides, strict=True):
+        free = without([(0, line.length)], taken)
+        found += [part for piece in of.far for part in within(piece, free)]
+        heard = union((piece.start - margin, piece.end + margin) for piece in of.far)
+        taken += common(heard, line.spans(without([share.span], share.holds)))
+    return tuple(sorted(found, key=lambda piece: piece.span))
 
 
 def _told_of_far_ends(shares: Sequence[Share], sides: Sequence[Sides]) -> tuple[PlanWarning, ...]:

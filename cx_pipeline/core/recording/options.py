@@ -15,6 +15,6 @@ class PlanOptions:
     slack: timedelta = timedelta(seconds=60)
     """How far from its leg a recording may lie to be looked at: the largest clock offset that can be found, too."""
     least_clock_samples: int = 4
-    """Starts and ends of talk that must agree before a recorder's clock is corrected."""
+    """Starts and ends of talk that must agree before a recorder's clock is corrected; two do if they agree closely."""
     clock_tolerance: timedelta = timedelta(milliseconds=250)
     """How far the starts or ends of files may lie around the offset to speak for it."""

@@ -37,6 +37,10 @@ _LEAST_SHARE_BY_ID, _LEAST_SHARE_BY_TIME = 1 / 3, 1 / 2
 """Of a recorder's files, how many must begin or end where the offset says; more of those that no id ties."""
 
 
+_CLOSE_US = 100_000
+"""Two moments that differ by no more agree so well that further ones are not asked for."""
+
+
 def clocks_of(
     pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame, options: PlanOptions
 ) -> pl.DataFrame:
@@ -121,9 +125,9 @@ def _clock(samples: pl.DataFrame, options: PlanOptions, least_share: float) -> _
     count = those["anchor"].n_unique()
     share = those["file"].n_unique() / samples["file"].n_unique()
     kinds = [those.filter(kind)["apart"].to_numpy() for kind in (pl.col("is_start"), ~pl.col("is_start"))]
-    # A talk that an id ties, and that began and ended as much too late, is proof enough by itself.
-    is_proven = least_share == _LEAST_SHARE_BY_ID and all(len(kind) for kind in kinds)
-    if share < least_share or not (is_proven or count >= options.least_clock_samples):
+    # A talk that began and ended as much too late, or two that ended so, hardly come about by chance.
+    agree_closely = count > 1 and int(apart[last - 1] - apart[first]) <= _CLOSE_US
+    if share < least_share or not (agree_closely or count >= options.least_clock_samples):
         return None
     enough = [kind for kind in kinds if 2 * len(kind) >= options.least_clock_samples]
     middle = _median(min(enough or [apart[first:last]], key=_spread))
