@@ -241,3 +241,28 @@ def test_a_gateway_that_refuses_connections_costs_the_pauses_only(new_switch: Ne
     switch.run("cx_hangup")
 
     assert switch.world.clock_ms - before_ms == 750
+
+
+def test_a_manifest_that_cannot_be_written_is_told_all_the_same(switch: Switch) -> None:
+    record_for(switch)
+    (folder,) = switch.streams.iterdir()
+    folder.rename(switch.folder / "gone")
+
+    switch.run("cx_hangup")
+
+    (told,) = switch.requests("/mixer/sip-data")
+    assert told["refci"] == "38960750"
+    assert told["endTime"]
+    assert "ERR cx_hangup: the manifest stays unfinished" in switch.log
+
+
+def test_a_hook_that_died_before_the_renaming_is_made_good_by_the_next(switch: Switch) -> None:
+    record_for(switch)
+    switch.run("cx_hangup")
+    (path,) = switch.files("*.json")
+    path.rename(path.with_name(f"{path.name}.part"))
+
+    switch.run("cx_hangup")
+
+    assert switch.files("*.part") == []
+    assert parse_manifest(switch.manifest()).end_time
