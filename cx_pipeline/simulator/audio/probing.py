@@ -37,6 +37,8 @@ LEAST_FIT_IN_MIX = 0.3
 """Where several voices share a channel, with gains that are not known here."""
 TOLERANCE_MS = 20.0
 SILENCE_DBFS = -55.0
+CLOCK_TOLERANCE_US = 50_000
+"""From this error of an estimated clock on, audio at the edges of a recording may be cut off."""
 LONG_ENOUGH = 10 * MILLION
 """From this length on a stretch is looked at in its middle too."""
 QUIET_RMS = 200.0
@@ -95,7 +97,7 @@ class Probing:
     def _stretch(self, look: "_Look", expected: Expected) -> None:
         probes = list(look.probes_of(expected))
         if not probes:
-            self.skipped["too short or silent to be found"] += 1
+            self.skipped["too short, silent, or moved out of the recording by its clock"] += 1
         for probe in probes:
             self._probe(look, expected, probe)
         for mask in expected.masks:
@@ -196,30 +198,39 @@ class _Look:
 
     def probes_of(self, expected: Expected) -> Iterator[_Probe]:
         """Where a stretch is looked at."""
-        start = self._probe_at(expected, expected.start, is_start=True)
-        if start is not None:
-            yield start
-        if expected.end - expected.start >= LONG_ENOUGH:
-            middle = self._probe_at(expected, (expected.start + expected.end) // 2, is_start=False)
-            if middle is not None:
-                yield middle
+        first, last = self._within(expected)
+        if first < last:
+            yield from self._probe_at(expected, first, last, is_start=True)
+        if last - first >= LONG_ENOUGH:
+            yield from self._probe_at(expected, (first + last) // 2, last, is_start=False)
 
-    def _probe_at(self, expected: Expected, moment: int, *, is_start: bool) -> _Probe | None:
+    def _within(self, expected: Expected) -> tuple[int, int]:
+        """The part of a stretch that can lie in the recording.
+
+        A clock that was taken to be another one moves audio over the leg's edges, where it is cut.
+        """
+        if abs(expected.residual) <= CLOCK_TOLERANCE_US:
+            return expected.start, expected.end
+        length = self._source.frames * MILLION // self._source.samplerate
+        first = self._start - expected.place(expected.start) + expected.start
+        last = self._start + length - expected.place(expected.end) + expected.end
+        return max(expected.start, first), min(expected.end, last)
+
+    def _probe_at(
+        self, expected: Expected, moment: int, last: int, *, is_start: bool
+    ) -> Iterator[_Probe]:
         """The first place from a moment on, within two seconds, at which there is enough to be found."""
         for later in range(0, 2001, 250):
             begin = moment + later * 1000
-            length = min(PROBE_MS, (expected.end - begin) // 1000)
+            length = min(PROBE_MS, (last - begin) // 1000)
             if length < SHORTEST_PROBE_MS:
-                return None
-            end = begin + length * 1000
-            if any(
-                begin < last + MILLION // 4 and first < end + MILLION // 4 for first, last in expected.masks
-            ):
+                return
+            if _is_near(expected.masks, begin, begin + length * 1000):
                 continue
             content = channel_content(self._expected, expected, begin, length * RATE_HZ // 1000)
             if float(np.sqrt(np.mean(np.square(content)))) >= QUIET_RMS:
-                return _Probe(begin, content, is_start)
-        return None
+                yield _Probe(begin, content, is_start)
+                return
 
     def around(self, expected: Expected, probe: _Probe, around_ms: int) -> list[Signal]:
         """The channels of the recording around the place of a probe, at `RATE_HZ`, with silence beyond its ends."""
@@ -256,3 +267,9 @@ class _Look:
             read = self._source.read(available - skipped, dtype="float32", always_2d=True)
             block[skipped : skipped + len(read)] = read
         return [at_voice_rate(block[:, number], rate)[:count] for number in range(block.shape[1])]
+
+
+def _is_near(spans: Sequence[tuple[int, int]], begin: int, end: int) -> bool:
+    """Whether one of the spans lies within a quarter of a second of this one."""
+    margin = MILLION // 4
+    return any(begin < last + margin and first < end + margin for first, last in spans)
