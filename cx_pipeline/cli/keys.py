@@ -112,7 +112,8 @@ def rotate(tenant_id: str, *, only_rewrap: bool) -> None:
 def drop(tenant_id: str, key_id: str, *, yes: bool) -> None:
     """Take the old KEY of TENANT out of the ring, where no file's key is wrapped by it any more.
 
-    Then what copies of the database still hold of erased files cannot be opened either.
+    Then what copies of the database still hold of erased files cannot be opened either. End all processes first that
+    read the ring before the rotation: what they seal by the old key could never be opened.
 
     Exit codes: 0 it is out; 1 files want it, it is active, or it is not there; 2 wrong use.
     """
@@ -121,7 +122,7 @@ def drop(tenant_id: str, key_id: str, *, yes: bool) -> None:
         count = sum(each.file_count for each in stored.usage() if each.key_id == key_id)
     if count:
         raise ConfigurationError(
-            f"{count_of(count, 'file')} want key {key_id}: cx-pipeline keys rotate {tenant_id}"
+            f"key {key_id} is wanted by {count_of(count, 'file')}: cx-pipeline keys rotate {tenant_id} first"
         )
     if not yes:
         click.confirm(f"Take key {key_id} of tenant {tenant_id} out of {path} for good?", abort=True)
