@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 from cx_pipeline.adapters.audio.wav_chunks import CutShortError
 from cx_pipeline.adapters.audio.wav_header import read_wav_header
+from cx_pipeline.adapters.freeswitch.path_text import path_of_text, text_of_path
 from cx_pipeline.adapters.storage.storage_faults import AWAY
 from cx_pipeline.core.errors import InputError, StorageUnavailableError
 
@@ -39,6 +40,7 @@ class StreamFacts:
     """What a file itself tells: the columns of `RECORDING_MANIFEST_SCHEMA` from `file_problem` on, and its real path."""
 
     real_path: str | None = None
+    """Where it lies, all links resolved; a text (`path_text`) that all functions here take as a path."""
     file_problem: str | None = None
     file_size_bytes: int | None = None
     encoding: str | None = None
@@ -50,13 +52,13 @@ class StreamFacts:
 
 
 def open_stream(path: Path | str, roots: Sequence[Path], *, buffer_bytes: int = -1) -> BinaryIO:
-    """Open a recorder's file for reading. The caller closes it.
+    """Open a recorder's file for reading. The caller closes it. A path may be the text of one that is not UTF-8.
 
     Raises:
         StreamProblemError: it is missing, leads out of the roots, is no plain file, or may not be read.
         StorageUnavailableError: the storage failed.
     """
-    name = str(path)
+    name = path_of_text(str(path))
     with _problems_of(name):
         descriptor, _ = _opened(name, roots)
         return os.fdopen(descriptor, "rb", buffering=buffer_bytes)
@@ -64,12 +66,12 @@ def open_stream(path: Path | str, roots: Sequence[Path], *, buffer_bytes: int = 
 
 def probe(path: Path | str, roots: Sequence[Path]) -> StreamFacts:
     """What a recorder's file tells. What is wrong with it is told as its `file_problem`, never raised."""
-    name = str(path)
+    name = path_of_text(str(path))
     try:
         with _problems_of(name):
             descriptor, real_path = _opened(name, roots)
             with os.fdopen(descriptor, "rb", buffering=_PROBE_BUFFER_BYTES) as file:
-                return _facts(file, real_path)
+                return _facts(file, text_of_path(real_path))
     except StreamProblemError as problem:
         return StreamFacts(file_problem=problem.problem)
     except StorageUnavailableError:
@@ -83,7 +85,7 @@ def delete_stream(path: Path | str, roots: Sequence[Path]) -> int | None:
         StreamProblemError: its folder leads out of the roots, or it is no plain file, or may not be deleted.
         StorageUnavailableError: the storage failed.
     """
-    name = str(path)
+    name = path_of_text(str(path))
     folder, _, last = name.rpartition("/")
     try:
         with _problems_of(name):
