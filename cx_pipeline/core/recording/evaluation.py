@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -26,6 +27,7 @@ RULES_AT_ONCE = 64
 
 _PARAMETERS = tuple(each.name for each in fields(MixParameters))
 _MATCHED, _OPEN, _ROW = "__matched", "__open", "__row"
+_NUMBER = pl.UInt32()
 _ANSWER_SCHEMA = pl.Schema(
     {
         "action": pl.String(),
@@ -155,20 +157,31 @@ def _answers(facts: pl.DataFrame, tenant: TenantRules, rules: RuleSet) -> pl.Dat
 
 def _with_first_matches(facts: pl.DataFrame, tenant: TenantRules) -> pl.DataFrame:
     """Add `__matched`, the number of the first rule that is true, and `__open`, that of an earlier one that is null."""
-    number = pl.UInt32()
-    facts = facts.with_columns(pl.lit(None, number).alias(_MATCHED), pl.lit(None, number).alias(_OPEN))
-    for begin in range(0, len(tenant.rules), RULES_AT_ONCE):
-        some = dict(enumerate(tenant.rules[begin : begin + RULES_AT_ONCE], start=begin))
-        holds = {str(n): matches(rule.condition, tenant.time_zone) for n, rule in some.items()}
-        each = facts.select(_MATCHED, _OPEN, **holds)
-        true = [pl.when(pl.col(str(n))).then(pl.lit(n, number)) for n in some]
-        unknown = [pl.when(pl.col(str(n)).is_null()).then(pl.lit(n, number)) for n in some]
-        found = each.select(pl.coalesce(_MATCHED, *true), pl.coalesce(_OPEN, *unknown))
-        facts = facts.with_columns(found)
+    facts = facts.with_columns(pl.lit(None, _NUMBER).alias(_MATCHED), pl.lit(None, _NUMBER).alias(_OPEN))
+    for holds, found in _questions(tenant):
+        facts = facts.with_columns(facts.select(_MATCHED, _OPEN, *holds).select(found))
+        if not facts[_MATCHED].null_count():
+            break
     matched = pl.col(_MATCHED).fill_null(len(tenant.rules))
     return facts.with_columns(
         matched.alias(_MATCHED), pl.when(pl.col(_OPEN) < matched).then(_OPEN).alias(_OPEN)
     )
+
+
+@lru_cache(maxsize=64)
+def _questions(tenant: TenantRules) -> tuple[tuple[list[pl.Expr], list[pl.Expr]], ...]:
+    """Some rules at a time: what each says of a row, and the first that is true or null, the earlier ones before.
+
+    Kept, as making hundreds of expressions takes longer than asking them of one call.
+    """
+    questions = []
+    for begin in range(0, len(tenant.rules), RULES_AT_ONCE):
+        some = dict(enumerate(tenant.rules[begin : begin + RULES_AT_ONCE], start=begin))
+        holds = [matches(rule.condition, tenant.time_zone).alias(str(n)) for n, rule in some.items()]
+        true = [pl.when(pl.col(str(n))).then(pl.lit(n, _NUMBER)) for n in some]
+        unknown = [pl.when(pl.col(str(n)).is_null()).then(pl.lit(n, _NUMBER)) for n in some]
+        questions.append((holds, [pl.coalesce(_MATCHED, *true), pl.coalesce(_OPEN, *unknown)]))
+    return tuple(questions)
 
 
 def _verdicts(tenant: TenantRules, rules: RuleSet) -> pl.DataFrame:

@@ -38,7 +38,13 @@ def _zones() -> frozenset[str]:
 
 
 def _known_zone(name: str) -> str:
-    if name not in _zones():
+    try:
+        is_known = name in _zones()
+        # Polars has its own list of them, and it is Polars that asks what time it is there.
+        pl.Series([0], dtype=pl.Datetime("us", "UTC")).dt.convert_time_zone(name if is_known else "UTC")
+    except PolarsError:
+        is_known = False
+    if not is_known:
         raise ValueError("is no IANA time zone, such as Europe/Zurich")
     return name
 

@@ -1,9 +1,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import mmh3
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
+from cx_pipeline.core.recording.rule_conditions import DAYS
 from cx_pipeline_tests.core.directories import directory
 from cx_pipeline_tests.core.recording.given_rules import TENANT, a_rule, decider, deciders, rule_set
 
@@ -172,3 +176,28 @@ def test_days_alone_are_whole_days_and_a_span_alone_is_every_day() -> None:
     assert at(saturday, monday, zone="UTC", to="12:00") == [True, False]
     assert at(saturday, monday, zone="UTC", **{"from": "12:00", "to": "24:00"}) == [False, True]
     assert at(saturday, monday, zone="UTC", days="SAT-MON") == [True, True]
+
+
+ZONES = ("Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
+half_hours = st.integers(0, 47).map(lambda half: f"{half // 2:02d}:{half % 2 * 30:02d}")
+moments = st.lists(
+    st.integers(0, 366 * 96).map(lambda quarter: datetime(2023, 12, 31, tzinfo=UTC) + timedelta(minutes=15 * quarter)),
+    min_size=20, max_size=40,
+)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(moments, half_hours, half_hours, st.sets(st.sampled_from(DAYS), min_size=1), st.sampled_from(ZONES))
+def test_a_clock_is_read_as_the_standard_library_reads_it(
+    began: list[datetime], start: str, end: str, days: set[str], zone: str
+) -> None:
+    assume(start != end and end != "00:00")
+    expected = [_is_within(moment.astimezone(ZoneInfo(zone)), start, end, days) for moment in began]
+    assert at(*began, zone=zone, **{"from": start, "to": end, "days": sorted(days)}) == expected
+
+
+def _is_within(local: datetime, start: str, end: str, days: set[str]) -> bool:
+    clock, today, yesterday = f"{local:%H:%M}", DAYS[local.weekday()], DAYS[local.weekday() - 1]
+    if start < end:
+        return start <= clock < end and today in days
+    return (clock >= start and today in days) or (clock < end and yesterday in days)

@@ -170,6 +170,7 @@ def test_a_parameter_that_cannot_be_is_refused_by_name(parameters: Any, fault: s
         ("TIME", {"from": "09:00", "to": "09:00"}, "condition: from and to enclose nothing"),
         ("TIME", {"days": "FUNDAY"}, "condition.days: 'FUNDAY' is no day"),
         ("TIME", {"days": "MON", "zone": "Europe/Zürich"}, "condition.zone: is no IANA time zone"),
+        ("TIME", {"days": "MON", "zone": "localtime"}, "condition.zone: is no IANA time zone"),
         ("PERCENTAGE", {"dn": "8002"}, "condition.percentage: Field required"),
         (
             "PERCENTAGE",
