@@ -30,7 +30,7 @@ from cx_pipeline.settings import Settings
 WRAP_VERSION = 1
 NONCE_BYTES = 12
 WRAPPED_BYTES = 1 + NONCE_BYTES + SECRET_BYTES + 16
-_PURPOSE = b"cx-pipeline wrap 1"
+_PURPOSE = b"cx-pipeline-wrap-1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ MOST_SEGMENTS: Final = 1 << 32
 
 _FIXED = struct.Struct(">8sBBHI16s32s")
 _POSITION = struct.Struct(">IB")
-_PURPOSE = b"cx-pipeline seal 1"
+_PURPOSE = b"cx-pipeline-seal-1"
 
 HEAD_BYTES: Final = _FIXED.size + LONGEST_TENANT_BYTES + CHECK_BYTES
 """As many bytes of a file's beginning hold its whole header, whatever the tenant's name."""

@@ -76,7 +76,7 @@ def test_the_long_vector_is_of_the_pattern_that_the_document_tells(documented: d
 def test_a_wrapped_key_opens_as_the_document_says(documented: dict[str, Any]) -> None:
     vector = documented["wrapped"]
     wrapped, key_id = bytes.fromhex(vector["wrapped_key"]), vector["key_id"].encode()
-    bound = b"cx-pipeline wrap 1" + bytes.fromhex(vector["file_id"].replace("-", ""))
+    bound = b"cx-pipeline-wrap-1" + bytes.fromhex(vector["file_id"].replace("-", ""))
     bound += len(key_id).to_bytes(2, "big") + key_id + vector["tenant_id"].encode()
     assert wrapped[0] == 1
     secret = AESGCM(bytes.fromhex(vector["ring_key"])).decrypt(wrapped[1:13], wrapped[13:], bound)
