@@ -1,6 +1,8 @@
 """The formats of finished recordings: what takes blocks of frames and gives a file's bytes in order."""
 
+import hashlib
 import tempfile
+from collections.abc import Iterator
 from types import MappingProxyType
 from typing import IO, Protocol
 
@@ -8,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from cx_pipeline.adapters.audio.ogg_pages import pages_with_serial
 from cx_pipeline.adapters.audio.wav_writer import Sink, WavForm, wav_header, wav_trailer
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
 from cx_pipeline.core.errors import ConfigurationError
@@ -85,6 +88,8 @@ class LibsndfileEncoder:
 
     def __init__(self, plan: MixPlan, sink: Sink) -> None:
         self._sink = sink
+        self._is_ogg = plan.parameters.format == "opus"
+        self._serial = int.from_bytes(hashlib.sha256(plan.recording_id.encode()).digest()[:4])
         container, subtype = _LIBSNDFILE[plan.parameters.format]
         with storage_faults("make a temporary file for the encoder"):
             temporary = tempfile.TemporaryFile(prefix="cx-encoder-")  # noqa: SIM115  closed by discard
@@ -95,7 +100,8 @@ class LibsndfileEncoder:
 
     def write(self, frames: npt.NDArray[np.int16]) -> None:
         """Take more frames."""
-        self._sound.buffer_write(np.ascontiguousarray(frames), "int16")
+        # As 32 bit: of MP3 in stereo, libsndfile 1.2.2 makes noise when it is given 16.
+        self._sound.write(np.left_shift(frames, 16, dtype=np.int32))
         self._file.require_written()
 
     def finish(self) -> None:
@@ -104,8 +110,14 @@ class LibsndfileEncoder:
         self._file.require_written()
         self._file.seek(0)
         with storage_faults("read the encoder's temporary file"):
-            while block := self._file.read(_COPY_BYTES):
+            for block in self._written():
                 self._sink.write(block)
+
+    def _written(self) -> Iterator[bytes]:
+        if self._is_ogg:
+            yield from pages_with_serial(self._file, self._serial)
+        while block := self._file.read(_COPY_BYTES):
+            yield block
 
     def discard(self) -> None:
         """Close the file, which ends it."""
