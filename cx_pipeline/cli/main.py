@@ -16,6 +16,7 @@ COMMANDS = {
     "ingest": "cx_pipeline.cli.ingest:ingest",
     "keys": "cx_pipeline.cli.keys:keys",
     "migrate": "cx_pipeline.cli.migrate:migrate",
+    "mix": "cx_pipeline.cli.mix:mix",
     "outbox": "cx_pipeline.cli.outbox:outbox",
     "rules": "cx_pipeline.cli.rules:rules",
     "simulate": "cx_pipeline.cli.simulate:simulate",
