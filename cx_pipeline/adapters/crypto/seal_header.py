@@ -74,7 +74,7 @@ class SegmentCipher:
         """Whether a header with this check was written with this key, and is as it was written."""
         return hmac.compare_digest(self.check, check)
 
-    def sealed(self, plaintext: bytes | bytearray, number: int, *, is_last: bool) -> bytes:
+    def sealed(self, plaintext: bytes | bytearray | memoryview, number: int, *, is_last: bool) -> bytes:
         """The segment with its tag."""
         return self._aes.encrypt(_nonce(number, is_last), plaintext, self._bound(number, is_last))
 

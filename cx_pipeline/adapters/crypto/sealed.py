@@ -62,16 +62,21 @@ class SealingWriter:
         taken = 0
         while taken < len(view):
             if len(self._pending) == self._segment_bytes:
-                self._seal(is_last=False)
-            part = view[taken : taken + self._segment_bytes - len(self._pending)]
-            self._pending += part
+                self._seal(self._pending, is_last=False)
+                self._pending.clear()
+            room = self._segment_bytes - len(self._pending)
+            part = view[taken : taken + room]
             taken += len(part)
+            if len(part) == self._segment_bytes and taken < len(view):
+                self._seal(part, is_last=False)  # a whole segment with more behind it: no copy
+            else:
+                self._pending += part
         return len(view)
 
     def close(self) -> None:
         """Write the last segment, which says that it is the last. Again: nothing."""
         if not self._is_closed:
-            self._seal(is_last=True)
+            self._seal(self._pending, is_last=True)
             self._is_closed = True
 
     def __enter__(self) -> Self:
@@ -84,11 +89,10 @@ class SealingWriter:
             self.close()
         self._is_closed = True
 
-    def _seal(self, *, is_last: bool) -> None:
+    def _seal(self, plaintext: bytearray | memoryview, *, is_last: bool) -> None:
         if self._number == MOST_SEGMENTS:
             raise ValueError("no sealed file has more than 2^32 segments")
-        self._put(self._cipher.sealed(self._pending, self._number, is_last=is_last))
-        self._pending.clear()
+        self._put(self._cipher.sealed(plaintext, self._number, is_last=is_last))
         self._number += 1
 
     def _put(self, data: bytes) -> None:
