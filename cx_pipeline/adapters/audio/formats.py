@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import MappingProxyType
 from typing import IO, Protocol
 
@@ -13,7 +14,7 @@ import soundfile
 from cx_pipeline.adapters.audio.ogg_pages import pages_with_serial
 from cx_pipeline.adapters.audio.wav_writer import Sink, WavForm, wav_header, wav_trailer
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
-from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.core.errors import ConfigurationError, InputError
 from cx_pipeline.core.recording.mix_plan import MixPlan
 
 _COPY_BYTES = 1 << 20
@@ -94,20 +95,25 @@ class LibsndfileEncoder:
         with storage_faults("make a temporary file for the encoder"):
             temporary = tempfile.TemporaryFile(prefix="cx-encoder-")  # noqa: SIM115  closed by discard
         self._file = _FaultKeeping(temporary)
-        self._sound = soundfile.SoundFile(
-            self._file, "w", plan.sample_rate_hz, plan.channels, subtype=subtype, format=container
-        )
+        try:
+            with self._file.faults_first():
+                self._sound = soundfile.SoundFile(
+                    self._file, "w", plan.sample_rate_hz, plan.channels, subtype=subtype, format=container
+                )
+        except BaseException:
+            self._file.close()
+            raise
 
     def write(self, frames: npt.NDArray[np.int16]) -> None:
         """Take more frames."""
         # As 32 bit: of MP3 in stereo, libsndfile 1.2.2 makes noise when it is given 16.
-        self._sound.write(np.left_shift(frames, 16, dtype=np.int32))
-        self._file.require_written()
+        with self._file.faults_first():
+            self._sound.write(np.left_shift(frames, 16, dtype=np.int32))
 
     def finish(self) -> None:
         """Complete the file, and hand it on."""
-        self._sound.close()
-        self._file.require_written()
+        with self._file.faults_first():
+            self._sound.close()
         self._file.seek(0)
         with storage_faults("read the encoder's temporary file"):
             for block in self._written():
@@ -121,26 +127,38 @@ class LibsndfileEncoder:
 
     def discard(self) -> None:
         """Close the file, which ends it."""
-        if not self._sound.closed:
+        with suppress(soundfile.LibsndfileError):  # what made it fail was told where it failed
             self._sound.close()
         self._file.close()
 
 
 class _FaultKeeping:
-    """A file for libsndfile, through whose callbacks no exception comes: the first is kept, and raised later."""
+    """A file for libsndfile, through whose callbacks no exception comes: the first is kept, and raised later.
+
+    A library that failed may look into it once more when all is over; then it is empty.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._fault: OSError | None = None
 
-    def require_written(self) -> None:
+    @contextmanager
+    def faults_first(self) -> Iterator[None]:
+        """Raise the file's own fault rather than what libsndfile makes of it, or nothing."""
+        problem: Exception | None = None
+        try:
+            yield
+        except (soundfile.LibsndfileError, AssertionError) as error:  # soundfile asserts that all was written
+            problem = error
         if self._fault is not None:
             with storage_faults("write the encoder's temporary file"):
                 raise self._fault
+        if problem is not None:
+            raise InputError(f"libsndfile could not encode the audio: {problem}") from problem
 
     def write(self, data: bytes) -> int:
         try:
-            return self._file.write(data) if self._fault is None else 0
+            return self._file.write(data) if self._fault is None and not self._file.closed else 0
         except OSError as error:
             self._fault = error
             return 0
@@ -149,10 +167,10 @@ class _FaultKeeping:
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
+        return 0 if self._file.closed else self._file.seek(offset, whence)
 
     def tell(self) -> int:
-        return self._file.tell()
+        return 0 if self._file.closed else self._file.tell()
 
     def close(self) -> None:
         self._file.close()
