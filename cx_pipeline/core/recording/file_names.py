@@ -47,7 +47,7 @@ class NameFacts:
     dialog_id: str | None = None
     """Of the EFSwitch dialog, or the FreeSWITCH channel."""
     call_key: str | None = None
-    """What stands first in the name of a stream: a call's id, or the refci."""
+    """What stands first in the name of a stream: a call's id, or the refci; never a channel's UUID."""
     agent_extension: str | None = None
     customer_number: str | None = None
     start_time: datetime | None = None
@@ -82,7 +82,8 @@ def _of_dialog(stem: str) -> NameFacts | None:
 def _of_stream(stem: str) -> NameFacts | None:
     for text in (stem, _TAKEN.sub("", stem)):
         if (found := _STREAM.fullmatch(text)) and (start := _compact_time(found["time"])):
-            return NameFacts(form="STREAM", call_key=found["key"], start_time=start, side=found["side"])
+            key = None if _UUID.fullmatch(found["key"]) else found["key"]
+            return NameFacts(form="STREAM", call_key=key, start_time=start, side=found["side"])
     return None
 
 

@@ -21,7 +21,7 @@ from cx_pipeline.core.recording.manifest_values import (
     told_text,
     wrong_type,
 )
-from cx_pipeline.core.recording.schema import EFSWITCH, FROM_FOLDER, RECORDING_MANIFEST_SCHEMA
+from cx_pipeline.core.recording.schema import FROM_FOLDER, RECORDING_MANIFEST_SCHEMA
 
 __all__ = [
     "LARGEST_MANIFEST_BYTES",
@@ -161,7 +161,6 @@ def read_manifest(
     start, end = _span(payload, name)
     call_id, refci = told_text(payload, fields.CALL_ID), told_text(payload, fields.REFCI)
     recording_type = fields.type_of(payload, name)
-    is_dialog = recording_type == EFSWITCH
     return Manifest(
         manifest_id="",
         tenant_id=told_text(payload, fields.TENANT) or default_tenant,
@@ -171,7 +170,7 @@ def read_manifest(
         call_key=told_text(payload, fields.GLOBAL_CALL_ID) or call_id or (None if refci else name.call_key),
         jtapi_id=told_text(payload, fields.JTAPI_ID),
         refci=refci,
-        dialog_id=told_text(payload, fields.DIALOG_ID) or (name.dialog_id if is_dialog else None),
+        dialog_id=fields.dialog_of(payload, recording_type, name),
         agent_extension=told_text(payload, fields.AGENT_EXTENSION) or name.agent_extension,
         agent_device=told_text(payload, fields.AGENT_DEVICE),
         calling_number=calling,

@@ -22,24 +22,21 @@ def read_call_record(row: Mapping[str, object], tenants: Mapping[str, str]) -> M
         ManifestRefusedError: it cannot be used, or its domain is nobody's.
     """
     record_path, record_name = str(row.get("record_path") or ""), str(row.get("record_name") or "")
-    answered, channel = row.get("answer_epoch"), row.get("xml_cdr_uuid")
     payload: dict[str, object] = {
         "tenant_id": _tenant_of(row.get("domain_name"), tenants),
         "recording_type": EFSWITCH,
         "side": BOTH,
-        "call_id": channel,
+        "call_id": row.get("xml_cdr_uuid"),
+        "channel_uuid": row.get("xml_cdr_uuid"),
         "direction": row.get("direction"),
         "calling_number": row.get("caller_id_number"),
         "called_number": row.get("caller_destination") or row.get("destination_number"),
-        "start_time": answered or row.get("start_epoch"),
+        "start_time": row.get("answer_epoch") or row.get("start_epoch"),
         "end_time": row.get("end_epoch"),
         "completion_cause": row.get("hangup_cause"),
         "file_path": f"{record_path.rstrip('/')}/{record_name}" if record_path else record_name,
     }
-    manifest = read_manifest(payload, source=FROM_XML_CDR)
-    if manifest.dialog_id is None and isinstance(channel, str):
-        return read_manifest({**payload, "dialog_id": channel}, source=FROM_XML_CDR)
-    return manifest
+    return read_manifest(payload, source=FROM_XML_CDR)
 
 
 def _tenant_of(domain: object, tenants: Mapping[str, str]) -> str:

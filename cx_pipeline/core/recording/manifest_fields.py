@@ -25,7 +25,8 @@ CALL_ID: Names = ("call_id", "callId")
 GLOBAL_CALL_ID: Names = ("global_call_id", "globalCallId", "gcid", "GCID", "x-cisco-global-call-id")
 JTAPI_ID: Names = ("jtapi_call_id", "jtapiCallId", "jtapi_id", "jtapiId", "x-cisco-jtapi-call-id")
 REFCI: Names = ("refci", "x_refci", "xRefci", "x-refci", "xrefciId")
-DIALOG_ID: Names = ("dialog_id", "dialogId", "uuid", "channel_uuid")
+DIALOG_ID: Names = ("dialog_id", "dialogId")
+CHANNEL: Names = ("channel_uuid", "channelUuid", "uuid")
 AGENT_EXTENSION: Names = ("agent_extension", "agentExtension", "agent_dn", "agentDn", "extension")
 AGENT_DEVICE: Names = ("agent_device", "agentDevice", "device", "x-nearenddevice")
 CALLING_NUMBER: Names = ("calling_number", "callingNumber", "ani", "ANI", "x-cisco-calling-number")
@@ -132,6 +133,14 @@ def side_of(payload: Mapping[str, object], name: NameFacts) -> str:
         ManifestRefusedError: it is told, and not known.
     """
     return _word(payload, _SIDE, _SIDES) or name.side or BOTH
+
+
+def dialog_of(payload: Mapping[str, object], recording_type: str, name: NameFacts) -> str | None:
+    """The dialog of the CX platform. FreeSWITCH's channel is one only where FreeSWITCH bridged the call itself."""
+    told = told_text(payload, DIALOG_ID)
+    if told is not None or recording_type != EFSWITCH:
+        return told
+    return name.dialog_id or told_text(payload, CHANNEL)
 
 
 def direction_of(payload: Mapping[str, object]) -> str | None:

@@ -1,6 +1,5 @@
 """Values that others wrote, in the types that we use: texts, whole numbers and moments, or a reason why not."""
 
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,6 +17,7 @@ _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SHORT_FRACTION = re.compile(r"([.,][0-9]{6})[0-9]+")
 _MOST_SECONDS, _MOST_MILLISECONDS = 1e11, 1e14
 """What is larger counts in thousandths; what is larger still in millionths."""
+_LARGEST_NUMBER = 1e17
 
 
 class ManifestRefusedError(InputError):
@@ -119,7 +119,7 @@ def wrong_type(name: str, wanted: str, value: object) -> ManifestRefusedError:
 
 
 def _of_number(number: float) -> datetime | None:
-    if not math.isfinite(number) or not 0 < number < 1e17:
+    if not 0 < number < _LARGEST_NUMBER:  # neither is no number
         return None
     if number >= _MOST_MILLISECONDS:
         span = timedelta(microseconds=number)
