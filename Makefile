@@ -20,7 +20,7 @@ PIP_TOOLS := pip-tools==7.6.2
 # Test processes; each has a database server of its own. 0: all in one, for a debugger.
 WORKERS := 2
 BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py benchmarks/enrich.py \
-	benchmarks/outbox.py
+	benchmarks/outbox.py benchmarks/mix.py
 
 # The first Python that fits; `make PYTHON=/path/to/python3.11 demo` names another.
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))

@@ -4,8 +4,8 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FROM_THE_ROOT = ("dagster.yaml", "sql")
-"""File and folder of the repository's root that the product reads; an installed package has no root to find them at."""
+FROM_THE_ROOT = ("dagster.yaml", "lua", "sql")
+"""File and folders of the repository's root that the product reads; an installed package has no root to find them at."""
 
 
 class CarryRootFiles(BuildHookInterface):  # type: ignore[type-arg]

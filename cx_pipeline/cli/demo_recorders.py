@@ -132,12 +132,12 @@ class _Sound(soundfile.SoundFile):  # type: ignore[misc]
     """A recording that is open for listening; its file is closed with it."""
 
     def __init__(self, source: AbstractContextManager[PlaintextReader]) -> None:
-        self._open = ExitStack()
-        super().__init__(as_file(self._open.enter_context(source)))
+        self._below = ExitStack()
+        super().__init__(as_file(self._below.enter_context(source)))
 
     def close(self) -> None:
         super().close()
-        self._open.close()
+        self._below.close()
 
 
 def _rules(site: DemoSite, percent: float) -> list[dict[str, object]]:

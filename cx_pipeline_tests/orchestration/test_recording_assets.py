@@ -153,7 +153,7 @@ def test_a_manifest_that_does_not_parse_is_quarantined_and_the_others_are_used(t
     (talked.streams / "20260302" / "broken.json").write_text("{no json")
     talked.record(KEY)
     assert talked.states() == [("COMPLETED", None)]
-    [(file,)] = talked.deployment.rows("SELECT file FROM quarantined_input")
+    [(file,)] = talked.deployment.rows("SELECT file_name FROM quarantined_input")
     assert str(file).endswith("broken.json")
 
 
@@ -166,7 +166,7 @@ def test_a_file_that_is_missing_is_the_cause_of_the_loss(talked: RecordedSite, c
     assert not checks["nothing_failed"]
 
 
-def test_without_a_key_nothing_is_written_and_a_persons_run_makes_it_once_there_is_one(
+def test_without_a_key_nothing_is_written_and_the_next_run_makes_it_once_there_is_one(
     talked: RecordedSite, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("CX_RECORDING_ENCRYPTION", "gcm")
@@ -179,8 +179,6 @@ def test_without_a_key_nothing_is_written_and_a_persons_run_makes_it_once_there_
     change_ring_file(ring, lambda keys: keys.with_key(DEFAULT_TENANT, key_id, key))
     monkeypatch.setenv("CX_KEY_RING_FILE", str(ring))
     talked.record(KEY)
-    assert talked.states() == [("FAILED", "NO_KEY")]  # a tick does not try again what failed for good
-    talked.record(KEY, by_person=True)
     assert talked.states() == [("COMPLETED", None)]
     [sealed] = talked.finished()
     assert not sealed.read_bytes().startswith(b"RIFF")
@@ -188,6 +186,17 @@ def test_without_a_key_nothing_is_written_and_a_persons_run_makes_it_once_there_
     settings = load_settings()
     audio = FinishedAudio(settings, talked.deployment.engine, KeyRing.load(settings))
     assert audio.sha256(str(row[0]), str(row[1]), str(row[2])) == row[3]
+
+
+def test_what_failed_for_good_is_tried_again_by_a_persons_run_and_by_no_tick(talked: RecordedSite):
+    leave_both(talked)
+    talked.record(KEY)
+    with talked.deployment.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE recording SET state = 'FAILED', failure = 'INPUT', path = NULL")
+    talked.record(KEY)
+    assert talked.states() == [("FAILED", "INPUT")]
+    talked.record(KEY, by_person=True)
+    assert talked.states() == [("COMPLETED", None)]
 
 
 def test_what_a_killed_run_left_half_way_is_made_by_the_next(talked: RecordedSite):
