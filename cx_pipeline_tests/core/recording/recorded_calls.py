@@ -17,7 +17,7 @@
     )
 
 Times are minutes and seconds after ten o'clock (`-0:02` lies before it), with fractions where wanted. Files are of 8 kHz,
-and one recorder, unless they say otherwise; an empty cell is null, or as usual. `places` compares all placements of all
+and one recorder, unless they say otherwise; an empty cell is null, or as usual, and `-` is null. `places` compares all placements of all
 plans (an empty cell is not compared), `matches` the pairs. What comes out is the same with all rows backwards: that is
 tried every time.
 """
@@ -52,6 +52,7 @@ HOW_BY_DEFAULT = {
 
 LEG_HEADS = {
     "leg": "leg_id",
+    "tenant": "tenant_id",
     "call": "call_id",
     "ext": "agent_extension",
     "number": "leg_number",
@@ -68,6 +69,7 @@ LEG_HEADS = {
 }
 FILE_HEADS = {
     "file": "manifest_id",
+    "tenant": "tenant_id",
     "side": "side",
     "type": "recording_type",
     "key": "call_key",
@@ -99,10 +101,10 @@ def moment(text: str) -> datetime:
 
 
 def rows_of(table: str) -> list[dict[str, str]]:
-    """The rows of a pasted table; empty cells are left out."""
+    """The rows of a pasted table; empty cells are left out, and so are those that a short row has not."""
     lines = [[cell.strip() for cell in line.split("|")] for line in table.strip().splitlines()]
     heads, *rest = lines
-    return [{head: cell for head, cell in zip(heads, cells, strict=True) if cell} for cells in rest]
+    return [{head: cell for head, cell in zip(heads, cells, strict=False) if cell} for cells in rest]
 
 
 def spans(text: str) -> list[tuple[datetime, datetime | None]]:
@@ -168,7 +170,9 @@ def file_row(cells: Mapping[str, str]) -> dict[str, Any]:
         "data_offset_bytes": 44,
         "is_header_unfinished": False,
     }
-    row |= {FILE_HEADS[head]: cell for head, cell in cells.items() if head in FILE_HEADS}
+    row |= {
+        FILE_HEADS[head]: None if cell == "-" else cell for head, cell in cells.items() if head in FILE_HEADS
+    }
     if row["file_problem"] is not None:
         row |= dict.fromkeys(("encoding", "sample_rate_hz", "channels", "frames", "data_offset_bytes"))
     return row
