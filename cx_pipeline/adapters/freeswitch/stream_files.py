@@ -146,6 +146,7 @@ def _opened_by_name(name: str, roots: Sequence[Path]) -> tuple[int, str]:
     """Where the system cannot say where a descriptor is: opened without waiting, and the name looked at again."""
     real_path = os.path.realpath(name)
     _require_below(real_path, roots, name)
+    _require_plain(real_path, name)
     descriptor = os.open(real_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         _require_plain(descriptor, name)
@@ -177,8 +178,8 @@ def _require_below(real_path: str, roots: Sequence[Path], name: str) -> None:
         raise StreamProblemError("OUTSIDE_ROOTS", message)
 
 
-def _require_plain(descriptor: int, name: str) -> None:
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+def _require_plain(place: int | str, name: str) -> None:
+    if not stat.S_ISREG(os.stat(place).st_mode):  # noqa: PTH116 - a descriptor, or a name
         raise StreamProblemError("NOT_AUDIO", f"{name} is no plain file: it is not read")
 
 

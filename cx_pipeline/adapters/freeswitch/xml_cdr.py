@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -48,10 +47,15 @@ class XmlCdr:
             "ended_to": math.ceil(ended_to.timestamp()),
         }
         text, parameters = load_statement("fusionpbx", "call_recordings").for_psycopg(values)
-        with _failures(), self._connected() as connection, connection.cursor("call_recordings") as cursor:
-            cursor.execute(text.encode(), parameters)
-            while rows := cursor.fetchmany(ROWS_AT_A_TIME):
-                yield rows
+        try:
+            with self._connected() as connection, connection.cursor("call_recordings") as cursor:
+                cursor.execute(text.encode(), parameters)
+                while rows := cursor.fetchmany(ROWS_AT_A_TIME):
+                    yield rows
+            return
+        except psycopg.Error as error:
+            failed = _ours(error)
+        raise failed  # outside of the handler: the driver's error, which may hold secrets, is not attached
 
     def _connected(self) -> "psycopg.Connection[Row]":
         try:
@@ -69,7 +73,7 @@ class XmlCdr:
                 "keepalives_count": 3,
             }
             return psycopg.connect(row_factory=dict_row, **(dict[str, Any](wanted) | options))
-        raise failed  # outside of the handler: the driver's error, which may hold secrets, is not attached
+        raise failed  # outside of the handler, as above
 
 
 def open_xml_cdr(settings: Settings) -> XmlCdr | None:
@@ -89,20 +93,8 @@ def open_xml_cdr(settings: Settings) -> XmlCdr | None:
     raise SourceRefusedError(f"FusionPBX: CX_FUSIONPBX_URL_FILE {file} cannot be read: {reason}")
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """The driver's errors as ours. Nothing that the driver said is told: it may hold the URL."""
-    failed: CxError
-    try:
-        yield
-    except psycopg.Error as error:
-        failed = _ours(error)
-    else:
-        return
-    raise failed
-
-
 def _ours(error: psycopg.Error) -> CxError:
+    """The driver's error as ours. Nothing that the driver said is told: it may hold the URL."""
     state, said = error.sqlstate, str(error).lower()
     if state is None and any(word in said for word in _NOT_LET_IN):
         state = "28000"
