@@ -11,6 +11,7 @@ from cx_pipeline.core.recording.mix_plan import LegOffset, MixPlan, PlanWarning
 from cx_pipeline.core.recording.parameters import MixParameters
 from cx_pipeline.core.recording.placing import placements_of
 from cx_pipeline.core.recording.recording_identity import ids_of, recording_name_of
+from cx_pipeline.core.recording.schema import OF_LEG
 from cx_pipeline.core.recording.shares import Share, SourceFile
 from cx_pipeline.core.recording.sides import Sides, sides_of
 from cx_pipeline.core.recording.time_line import TimeLine, all_masks, line_of, output_rate
@@ -92,7 +93,7 @@ def _plan(subject: Subject, line: TimeLine, sides: Sequence[Sides], used: Sequen
         kind=subject.kind,
         tenant_id=subject.tenant_id,
         call_id=subject.call_id,
-        leg_id=shares[0].leg_id if len(shares) == 1 else None,
+        leg_id=shares[0].leg_id if subject.kind == OF_LEG else None,
         legs=tuple(
             LegOffset(share.leg_id, line.output_ms(share.start_us))
             for share in shares

@@ -161,7 +161,7 @@ def file_row(cells: Mapping[str, str]) -> dict[str, Any]:
             {"start_time": first, "end_time": last, "masked_by": None, "reason": None}
             for first, last in spans(cells.get("masks", ""))
         ],
-        "file_path": f"/streams/{cells['file']}.wav",
+        "file_path": f"/streams/{cells.get('path', cells['file'])}.wav",
         "file_size_bytes": 44 + 2 * channels * frames,
         "encoding": cells.get("encoding", "PCM_16"),
         "sample_rate_hz": rate,
