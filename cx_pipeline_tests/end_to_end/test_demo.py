@@ -79,7 +79,11 @@ def until_it_says(process: "subprocess.Popen[str]", word: str) -> None:
 def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -> None:
     # A database that somebody else uses is no business of the demo's.
     first = finish(
-        start(home, "--calls", "25", "--keep", CX_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing")
+        start(
+            home,
+            *("--calls", "25", "--recorded", "30", "--keep"),
+            CX_DATABASE_URL="postgresql://nobody@127.0.0.1:1/nothing",
+        )
     )
     assert nothing_is_left(home)
     summary = json.loads((home / "demo" / "summary.json").read_text())
@@ -93,18 +97,29 @@ def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -
         summary["pending"] == summary["wrong_matches"] == summary["dead"] == summary["order_violations"] == 0
     )
     assert summary["messages"] == summary["delivered"] == summary["ledger_once"] > 40
+    assert summary["recordings"] > 3
+    assert summary["audio_hours"] > 0.1
+    assert summary["mix_seconds"] > 0
+    assert summary["max_offset_error_ms"] <= 20
+    assert summary["swapped_channels"] == 0
+    finished = [path for path in (home / "recordings").rglob("*_mixed.*") if path.suffix != ".json"]
+    assert len(finished) == summary["recordings"]
+    assert not any(path.read_bytes()[:4] in (b"RIFF", b"fLaC") for path in finished), "they are sealed"
     assert f"{summary['legs_matching']} of {summary['legs_true']} legs" in first
     assert "the phone first talked then" in first
     assert len(list((home / "storage" / "call_legs").rglob("*.parquet"))) == summary["windows"]
     assert {"jtapi.ndjson", "jtapi_table.csv", "legs.parquet"} <= {
         path.name for path in (home / "demo").iterdir()
     }
+    made_at = {path: path.stat().st_mtime_ns for path in finished}
 
-    finish(start(home, "--calls", "25"))
+    finish(start(home, "--calls", "25", "--recorded", "30"))
     again = json.loads((home / "demo" / "summary.json").read_text())
     assert again["duplicates"] == again["events"] == summary["events"]
     assert again["legs_matching"] == again["legs"] == summary["legs"]
     assert again["messages"] == again["ledger_once"] == summary["messages"], "nothing was told twice"
+    assert {path: path.stat().st_mtime_ns for path in finished} == made_at, "nothing was mixed twice"
+    assert not (home / "demo" / "streams").exists()
     assert not (home / "demo" / "jtapi.ndjson").exists()
     assert nothing_is_left(home)
 

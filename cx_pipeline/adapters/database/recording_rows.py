@@ -1,6 +1,7 @@
 """The rows of recordings within a transaction: what is wanted, what replaces what, what goes. Used by `recordings`."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
@@ -44,6 +45,24 @@ def bring_back(connection: Connection, wanted: Sequence[WantedRecording]) -> Non
             counts = update(recording).values(is_current=True)
             connection.execute(counts.where(recording.c.recording_id == each.recording_id))
             replace_others(connection, each.plan)
+
+
+def discard_skipped(connection: Connection, wanted: Sequence[WantedRecording], keep_until: datetime) -> None:
+    """Finished recordings of legs that are to be skipped after all count no more, and are kept until then at most."""
+    skipped = [each.leg_id for each in wanted if each.state == SKIPPED and each.leg_id is not None]
+    holds = exists().where(recording_leg.c.recording_id == recording.c.recording_id)
+    is_skipped = recording_leg.c.leg_id == func.any(skipped)
+    discarded = update(recording).values(
+        is_current=False, keep_until=func.least(recording.c.keep_until, keep_until)
+    )
+    connection.execute(
+        discarded.where(
+            recording.c.state == COMPLETED,
+            recording.c.is_current,
+            holds.where(is_skipped),
+            ~holds.where(~is_skipped),
+        )
+    )
 
 
 def replace_others(connection: Connection, plan: MixPlan) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,7 @@ from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.locks import RECORDING_WRITE_LOCK
 from cx_pipeline.adapters.database.recording_rows import (
     bring_back,
+    discard_skipped,
     forget_unwanted,
     move,
     note_legs,
@@ -33,6 +34,8 @@ from cx_pipeline.core.recording.schema import (
 from cx_pipeline.core.recording.wanted import WantedRecording
 from cx_pipeline.core.windows import Window
 
+LATEST = datetime(9999, 1, 1, tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedState:
@@ -50,12 +53,21 @@ class Recordings:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def plan(self, window: Window, wanted: Sequence[WantedRecording]) -> dict[str, RecordedState]:
+    def plan(
+        self, window: Window, wanted: Sequence[WantedRecording], *, discard_at: datetime | None = None
+    ) -> dict[str, RecordedState]:
         """Make the table want what a window wants; how far each of it is, by id. One transaction.
 
         What is finished or under way stays as it is. Rows of the window that nobody wants any more and that have no
         file go; those that have one stay until a newer recording of the same leg or call takes their place. Nothing
-        is wanted in the place of a finished recording that is made of less: its files were deleted in due time.
+        is wanted in the place of a finished recording that is made of less: its files were deleted in due time. What is
+        to be skipped after all counts no more.
+
+        Args:
+            window: whose recordings these are.
+            wanted: all that it wants.
+            discard_at: until when finished recordings are kept that are to be skipped after all; not given: as long
+                as they would have been.
 
         Raises:
             DatabaseUnavailableError: the database does not answer.
@@ -69,6 +81,7 @@ class Recordings:
             note_legs(connection, [each.plan for each in wanted if each.plan is not None])
             move(connection, window, ids)
             bring_back(connection, wanted)
+            discard_skipped(connection, wanted, discard_at or LATEST)
             rows = connection.execute(
                 select(
                     recording.c.recording_id,

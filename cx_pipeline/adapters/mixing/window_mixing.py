@@ -86,7 +86,8 @@ class WindowMixing:
         Raises:
             DatabaseUnavailableError: the database does not answer.
         """
-        states = self._recordings.plan(window, wanted)
+        discard_at = now + timedelta(days=self._settings.raw_retention_days)
+        states = self._recordings.plan(window, wanted, discard_at=discard_at)
         report = MixingReport()
         due = []
         for each in wanted:

@@ -206,6 +206,33 @@ def test_what_has_less_to_go_by_than_the_finished_recording_is_not_wanted(
     assert shown(engine) == [("31", "COMPLETED", True)]
 
 
+def skipped(leg: str) -> WantedRecording:
+    return WantedRecording(uuid(60 + int(leg[-1])), "acme", "LEG", "SKIPPED", FILES, CALL, leg)
+
+
+def test_a_recording_of_a_leg_that_is_skipped_after_all_counts_no_more_and_goes_earlier(engine: Engine):
+    table, soon = Recordings(engine), TEN + timedelta(days=7)
+    table.plan(WINDOW, [wanted(plan(31))])
+    table.completed(plan(31), rendered(plan(31)), {}, TEN + timedelta(days=90))
+    table.plan(WINDOW, [skipped(LEG)], discard_at=soon)
+    assert shown(engine) == [("31", "COMPLETED", False), ("61", "SKIPPED", True)]
+    with engine.connect() as connection:
+        kept = connection.execute(
+            text("SELECT keep_until FROM recording WHERE state = 'COMPLETED'")
+        ).scalar_one()
+    assert kept == soon
+
+
+def test_a_conference_is_kept_as_long_as_one_of_its_legs_is_to_be_recorded(engine: Engine):
+    table = Recordings(engine)
+    conference = plan(33, legs=(LEG, OTHER_LEG), kind="CALL")
+    finish(table, conference)
+    table.plan(WINDOW, [wanted(conference), skipped(LEG)])
+    assert ("33", "COMPLETED", True) in shown(engine)
+    table.plan(WINDOW, [skipped(LEG), skipped(OTHER_LEG)])
+    assert ("33", "COMPLETED", False) in shown(engine)
+
+
 def test_a_recording_moves_with_its_leg_to_another_window(engine: Engine):
     table = Recordings(engine)
     finish(table, plan(31))
