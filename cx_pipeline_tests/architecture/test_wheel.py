@@ -57,6 +57,14 @@ def test_the_wheel_holds_every_sql_statement_as_it_is_at_the_root(wheel: zipfile
         assert (wheel / place).read_bytes() == statement.read_bytes()
 
 
+def test_the_wheel_holds_every_script_of_freeswitch_as_it_is_at_the_root(wheel: zipfile.Path) -> None:
+    scripts = [file for file in (REPOSITORY / "lua").rglob("*.lua") if "spec" not in file.parts]
+    assert scripts
+    for script in scripts:
+        place = f"cx_pipeline/{script.relative_to(REPOSITORY).as_posix()}"
+        assert (wheel / place).read_bytes() == script.read_bytes()
+
+
 def test_the_wheel_carries_no_tests_and_the_licence(wheel: zipfile.Path) -> None:
     names = wheel.root.namelist()
     assert not [name for name in names if name.startswith(("cx_pipeline_tests", "benchmarks"))]
