@@ -37,7 +37,7 @@ NOT_VOICE, NO_TIME, OUTSIDE_WINDOW, NO_LEG, WRONG_TIME, DURING_HOLD, OTHER_PHONE
 )
 """Values of `unmatched_reason`. NOT_VOICE: a picture of a screen. NO_TIME: it says not when it began. OUTSIDE_WINDOW: it
 ended in another window, so its leg did most likely, too. NO_LEG: nothing of the window bears its ids, phone or numbers.
-WRONG_TIME: what bears them was at another time. DURING_HOLD: the phone talked on another line while the leg was held.
+WRONG_TIME: what bears its ids was at another time. DURING_HOLD: the phone talked on another line while the leg was held.
 OTHER_PHONE: of another phone of the extension, while the leg's own was recorded. SEVERAL_LEGS: two fit equally."""
 
 _FITTING = 0.5
@@ -88,7 +88,7 @@ def match_segments(legs: pl.DataFrame, manifests: pl.DataFrame, options: PlanOpt
         SEVERAL_LEGS: contested["file"],
         OTHER_PHONE: beside["file"],
         DURING_HOLD: scored.filter(~pl.col("is_possible") & pl.col("is_within"))["file"],
-        WRONG_TIME: rough["file"],
+        WRONG_TIME: rough.filter(pl.col("rank") < RANK_OF_TIME)["file"],
     }
     left = _unmatched(manifests, corrected, matched, reasons, options)
     pairs = pl.concat([matched, left]).sort("manifest_id", "leg_id", nulls_last=True)

@@ -123,7 +123,7 @@ def test_a_file_of_the_call_before_is_not_taken_for_a_second_of_overlap() -> Non
         a    | near | 1005 | 5:00  | 1:00
         """,
     )
-    assert outcome.matched() == {"a": ["A"], "x": ["(WRONG_TIME)"]}
+    assert outcome.matched() == {"a": ["A"], "x": ["(NO_LEG)"]}
 
 
 def test_a_talk_on_another_line_while_the_leg_is_held_belongs_to_no_leg_of_that_call() -> None:
@@ -316,12 +316,12 @@ def test_no_leg_looks_further_than_the_slack() -> None:
     for options, found in ((tight, "(NO_LEG)"), (OPTIONS, "(WRONG_TIME)")):
         outcome = recorded(
             """
-            leg | ext  | start | end
-            A   | 1005 | 20:00 | 21:00
+            leg | ext  | start | end   | connection
+            A   | 1005 | 20:00 | 21:00 | 77
             """,
             """
-            file | side | ext  | start | length
-            x    | near | 1005 | 18:30 | 1:00
+            file | side | ext  | start | length | refci
+            x    | near | 1005 | 18:30 | 1:00   | 77
             """,
             options=options,
         )
