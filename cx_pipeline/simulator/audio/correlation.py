@@ -9,7 +9,6 @@ from scipy import signal
 
 from cx_pipeline.simulator.audio.voices import RATE_HZ
 
-FULL_SCALE = 32768.0
 _LEAST_SHARE = 0.02
 """Places where the recording has less than this share of its greatest energy are not looked at: silence fits nothing."""
 

@@ -27,18 +27,15 @@ class Expected:
     end: int
     residual: int
     """What is left of the recorder's offset once the estimated one is taken away."""
+    masks: tuple[tuple[int, int], ...]
+    """Its own masked spans, in which nothing may be heard."""
+    may_be_silent: tuple[tuple[int, int], ...] = ()
+    """The masked spans of all files of the recording: what one agent masks is not to be heard from another's phone."""
 
     @property
     def leg_key(self) -> tuple[Any, ...]:
         """`LEG_KEY` of its leg."""
         return tuple(self.row[name] for name in LEG_KEY)
-
-    @property
-    def masks(self) -> list[tuple[int, int]]:
-        """What must not be heard of it."""
-        return [
-            (microseconds(mask["start_time"]), microseconds(mask["end_time"])) for mask in self.row["masks"]
-        ]
 
     def place(self, moment: int) -> int:
         """The time (by the clock of the events) at which a moment is to be heard in the recording.
@@ -67,6 +64,8 @@ def expected_in(recording: FinishedRecording, rows: Iterable[TruthRow]) -> list[
 
     Left out are those that nobody can have, and consultations while the leg's own call is on hold.
     """
+    rows = list(rows)
+    all_masks = tuple(sorted({mask for row in rows for mask in masks_of(row)}))
     found = []
     for row in rows:
         if not row["is_available"] or row["is_in_hold"]:
@@ -79,8 +78,14 @@ def expected_in(recording: FinishedRecording, rows: Iterable[TruthRow]) -> list[
         if channel is None or start >= end:
             continue
         taken = recording.clock_offset_ms.get(row["recorder_id"], 0)
-        found.append(Expected(row, channel, start, end, (row["clock_offset_ms"] - taken) * 1000))
+        residual = (row["clock_offset_ms"] - taken) * 1000
+        found.append(Expected(row, channel, start, end, residual, masks_of(row), all_masks))
     return _one_far_end(recording, found)
+
+
+def masks_of(row: TruthRow) -> tuple[tuple[int, int], ...]:
+    """The masked spans of a stretch."""
+    return tuple((microseconds(mask["start_time"]), microseconds(mask["end_time"])) for mask in row["masks"])
 
 
 def _one_far_end(recording: FinishedRecording, found: list[Expected]) -> list[Expected]:

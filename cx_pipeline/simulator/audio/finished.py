@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol, Self
 
-import numpy as np
 import numpy.typing as npt
 
 OF_CALL = "CALL"
@@ -31,7 +30,7 @@ class AudioSource(Protocol):
     def seek(self, frames: int, /) -> int:
         """Go to a frame."""
 
-    def read(self, frames: int, /, *, dtype: str, always_2d: bool) -> npt.NDArray[np.floating[Any]]:
+    def read(self, frames: int, /, *, dtype: str, always_2d: bool) -> npt.NDArray[Any]:
         """The next frames: (frames, channels), fewer at the end."""
 
     def __enter__(self) -> Self:

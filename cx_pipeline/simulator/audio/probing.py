@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cx_pipeline.simulator.audio.call_files import microseconds
 from cx_pipeline.simulator.audio.correlation import Peak, Signal, at_voice_rate, best_place, level_dbfs
@@ -44,6 +45,9 @@ LONG_ENOUGH = 10 * MILLION
 QUIET_RMS = 200.0
 """In 16-bit steps: content that is quieter tells nothing, the voice pauses."""
 MOST_NEIGHBOURS = 40
+MOST_SAMPLES_AT_ONCE = 30_000_000
+"""Of 16 bits: a quarter of an hour of stereo at 16 kHz. Longer recordings are read where they are looked at."""
+FULL_SCALE = np.float32(32768)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ class Probing:
                 if row is expected.row or not is_then or tried >= MOST_NEIGHBOURS:
                     continue
                 tried += 1
-                other = Expected(row, expected.channel, start, end, expected.residual)
+                other = Expected(row, expected.channel, start, end, expected.residual, ())
                 if best_place(other.content(start, len(probe.content)), channel, 0).fit >= LEAST_FIT:
                     return f"the {row['side']} end of {row['agent_extension']} in call {row['root_call_key']}"
         return "nobody's of that time"
@@ -180,6 +184,7 @@ class _Look:
         self.recording = recording
         self._expected = expected
         self._source = source
+        self._whole: npt.NDArray[Any] | None = None
         self._start = microseconds(recording.start_time)
         self._voices = Counter((each.channel, each.row["side"], each.leg_key) for each in expected)
 
@@ -216,16 +221,14 @@ class _Look:
         last = self._start + length - expected.place(expected.end) + expected.end
         return max(expected.start, first), min(expected.end, last)
 
-    def _probe_at(
-        self, expected: Expected, moment: int, last: int, *, is_start: bool
-    ) -> Iterator[_Probe]:
+    def _probe_at(self, expected: Expected, moment: int, last: int, *, is_start: bool) -> Iterator[_Probe]:
         """The first place from a moment on, within two seconds, at which there is enough to be found."""
         for later in range(0, 2001, 250):
             begin = moment + later * 1000
             length = min(PROBE_MS, (last - begin) // 1000)
             if length < SHORTEST_PROBE_MS:
                 return
-            if _is_near(expected.masks, begin, begin + length * 1000):
+            if _is_near(expected.may_be_silent, begin, begin + length * 1000):
                 continue
             content = channel_content(self._expected, expected, begin, length * RATE_HZ // 1000)
             if float(np.sqrt(np.mean(np.square(content)))) >= QUIET_RMS:
@@ -263,10 +266,20 @@ class _Look:
         available = min(wanted, self._source.frames - first)
         block = np.zeros((wanted, self._source.channels), dtype=np.float32)
         if available > skipped:
-            self._source.seek(first + skipped)
-            read = self._source.read(available - skipped, dtype="float32", always_2d=True)
+            read = self._read(first + skipped, available - skipped)
             block[skipped : skipped + len(read)] = read
         return [at_voice_rate(block[:, number], rate)[:count] for number in range(block.shape[1])]
+
+    def _read(self, first: int, count: int) -> Signal:
+        """Frames of the recording; coded formats seek so slowly that a short recording is read once as a whole."""
+        source = self._source
+        if source.frames * source.channels <= MOST_SAMPLES_AT_ONCE:
+            if self._whole is None:
+                source.seek(0)
+                self._whole = source.read(source.frames, dtype="int16", always_2d=True)
+            return self._whole[first : first + count].astype(np.float32) / FULL_SCALE
+        source.seek(first)
+        return source.read(count, dtype="float32", always_2d=True)
 
 
 def _is_near(spans: Sequence[tuple[int, int]], begin: int, end: int) -> bool:
