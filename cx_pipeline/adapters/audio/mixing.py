@@ -78,9 +78,10 @@ class _Making:
 
     def made(self) -> RenderedFile:
         metadata = self._metadata()
-        rendered = self._already_made(metadata) or self._rendered()
+        made = self._already_made(metadata)
+        rendered = made or self._rendered()
         wanted = recording_metadata(self._plan, self._order.description, rendered)
-        if metadata != wanted:
+        if made is None or metadata != wanted:
             self._describe(wanted)
         return rendered
 
@@ -125,7 +126,8 @@ class _Making:
                 self._step("after audio")
                 part.force_to_disk()
                 self._step("after audio on disk")
-                part.publish()
+                # Its description is published next: what a power cut leaves of the two is told by the hash.
+                part.publish(is_folder_forced=False)
                 self._step("after audio published")
         hash_s = input_hash_s + hashing.hash_s
         return RenderedFile(

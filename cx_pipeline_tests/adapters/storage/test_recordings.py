@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -167,6 +168,36 @@ def test_what_another_writes_at_this_moment_is_left_alone(store: RecordingStore)
         slow.publish()
     with store.open(PATH) as file:
         assert file.read() == b"slow"
+
+
+def test_makers_of_one_recording_at_once_leave_one_whole_file(store: RecordingStore) -> None:
+    contents = [bytes([number]) * 50_000 for number in range(8)]
+
+    def write_often(content: bytes) -> None:
+        for _ in range(40):
+            put(store, content)
+
+    with ThreadPoolExecutor(len(contents)) as pool:
+        list(pool.map(write_often, contents))
+    with store.open(PATH) as file:
+        assert file.read() in contents
+    assert len([path for path in store.root.rglob("*") if path.is_file()]) == 1
+
+
+def test_a_storage_without_locks_takes_recordings_too(
+    store: RecordingStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with store.part(PATH) as slow:
+        slow.write(b"slow")
+        put(store, b"quick")
+        slow.publish()
+    with store.open(PATH) as file:
+        assert file.read() == b"slow"
+    assert len([path for path in store.root.rglob("*") if path.is_file()]) == 1
 
 
 def test_leftovers_are_removed_when_they_are_old(store: RecordingStore) -> None:
