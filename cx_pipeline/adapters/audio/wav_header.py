@@ -131,7 +131,9 @@ def _header(
     told = data.length_bytes
     if told == UNKNOWN_LENGTH:
         told = there + 1 if long_length is None else long_length
-    is_unfinished = told > there or not _ends_well(file, data.offset_bytes + told, size_bytes, found)
+    is_unfinished = told > there or not _ends_well(
+        file, data.offset_bytes + told, told % 2, size_bytes, found.bytes_per_frame
+    )
     length = there if is_unfinished else told
     return WavHeader(
         encoding=found.encoding,
@@ -144,16 +146,16 @@ def _header(
     )
 
 
-def _ends_well(file: BinaryIO, end: int, size_bytes: int, found: Format) -> bool:
+def _ends_well(file: BinaryIO, end: int, padding: int, size_bytes: int, frame_bytes: int) -> bool:
     """Whether what lies behind the told end of the audio is none: nothing, chunks, or the tag of another program.
 
     Anything else was written by a recorder that did not come to bring its header up to date.
     """
-    if size_bytes - end < max(found.bytes_per_frame, 2):  # the byte that evens an odd length is no frame
+    begin = end + padding  # the byte that evens an odd length is no frame
+    if size_bytes - begin < frame_bytes:
         return True
     if read_at(file, end, 3) in _TAGS_OF_OTHERS:
         return True
-    begin = end + end % 2
     for number, chunk in enumerate(chunks_from(file, begin, size_bytes)):
         if number == 0 and chunk.id in _KNOWN_AFTER_DATA:
             return True

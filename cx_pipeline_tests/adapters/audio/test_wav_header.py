@@ -88,6 +88,13 @@ def test_a_length_that_was_once_brought_up_to_date_is_not_believed() -> None:
     assert header(wav.content()).frames == 1000
 
 
+def test_the_byte_that_evens_an_odd_length_is_no_frame_and_one_behind_nothing_is() -> None:
+    odd = Wav("ULAW", frames=101).content()
+    assert (header(odd).frames, header(odd).is_unfinished) == (101, False)
+    unfinished = Wav("ULAW", frames=1, told_data=0, told_riff=36).content()[:45]
+    assert (header(unfinished).frames, header(unfinished).is_unfinished) == (1, True)
+
+
 def test_an_empty_file_that_says_so_is_finished_and_one_with_chunks_behind_nothing_too() -> None:
     assert header(Wav(frames=0).content()) == WavHeader("PCM_16", 8000, 1, 2, 0, 44, is_unfinished=False)
     found = header(Wav(frames=0, after=(chunk(b"LIST", b"INFO"),)).content())

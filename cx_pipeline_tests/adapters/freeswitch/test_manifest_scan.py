@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from cx_pipeline.adapters.database.manifests import Manifests
+from cx_pipeline.adapters.database.scanned_folders import ScannedFolders
 from cx_pipeline.adapters.freeswitch import manifest_intake, stream_files
 from cx_pipeline.adapters.freeswitch.manifest_scan import ManifestScan, ScanOptions
 from cx_pipeline.adapters.freeswitch.storage_watch import StorageWatch
@@ -332,6 +333,27 @@ def test_a_manifest_that_the_storage_does_not_give_leaves_its_folder_unread(
     figures = site.scan()
     assert figures["manifests_opened"] == 1
     assert site.names() == {"a.wav", "b.wav"}
+
+
+@pytest.mark.parametrize("step", ["note_files", "note_folder"])
+def test_a_scan_that_is_cut_off_after_a_write_is_made_up_for_by_the_next(
+    site: Site, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    record(site.root / "day", "a")
+    (site.root / "day" / "b.json").write_text("rubbish")
+
+    def cut_off(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScannedFolders, step, cut_off)
+        with pytest.raises(KeyboardInterrupt):
+            site.scan()
+    mark = Manifests(site.engine).read(START, START).high_water
+    site.scan()
+    assert site.names() == {"a.wav"}
+    assert len(site.quarantined()) == 1
+    assert Manifests(site.engine).read(START, START).high_water == max(mark, 1)
 
 
 def test_a_manifest_that_may_not_be_read_is_told_once_and_tried_again(

@@ -140,6 +140,8 @@ def test_what_is_in_a_file_is_told(root: Path, content: bytes, problem: str | No
 def test_a_storage_that_fails_is_told_from_a_file_that_is_not_there(
     root: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Exception], problem: str
 ) -> None:
+    (root / "a.wav").write_bytes(wav(1))
+
     def failing(*arguments: Any, **options: Any) -> int:
         raise OSError(code, os.strerror(code))
 
