@@ -78,7 +78,7 @@ def _each_once(sides: Sequence[Sides]) -> tuple[SourceFile, ...]:
 
 def _plan(subject: Subject, line: TimeLine, sides: Sequence[Sides], used: Sequence[SourceFile]) -> Draft:
     shares, parameters = subject.shares, subject.parameters
-    layout = laid_out(shares, sides, parameters.layout, line)
+    layout = laid_out(shares, sides, parameters.layout, line, parameters.format)
     masks = all_masks(shares)
     recorders = sorted({file.recorder_id for file in used})
     warnings = [

@@ -7,7 +7,8 @@ may be heard at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from cx_pipeline.core.recording.mix_plan import PlanWarning
 from cx_pipeline.core.recording.placing import Piece, Track, within
@@ -18,6 +19,8 @@ from cx_pipeline.core.recording.spans import Span, common, union, without
 from cx_pipeline.core.recording.time_line import TimeLine
 
 LEFT, RIGHT = 0, 1
+_MOST_CHANNELS = MappingProxyType({"flac": 8, "mp3": 2})
+"""Of the formats that do not hold as many as there may be agents in a conference."""
 _SHORTEST_SWITCH_US = SECOND_US // 2
 
 
@@ -30,12 +33,19 @@ class Layout:
     warnings: tuple[PlanWarning, ...] = ()
 
 
-def laid_out(shares: Sequence[Share], sides: Sequence[Sides], layout: str, line: TimeLine) -> Layout:
+def laid_out(
+    shares: Sequence[Share], sides: Sequence[Sides], layout: str, line: TimeLine, audio_format: str
+) -> Layout:
     """The tracks of a recording of one share or several, in the order of their starts."""
     if len(shares) == 1:
         return _of_one(shares[0], sides[0], layout)
     if layout == MULTICHANNEL:
-        return _all_apart(shares, sides)
+        most = _MOST_CHANNELS.get(audio_format)
+        if most is None or 2 * len(shares) <= most:
+            return _all_apart(shares, sides)
+        told = _of_several(shares, sides, line, is_mono=False)
+        text = f"{audio_format} holds {most} channels, not {2 * len(shares)}: mixed to stereo instead"
+        return replace(told, warnings=(*told.warnings, PlanWarning("too_many_channels", text)))
     return _of_several(shares, sides, line, is_mono=layout == MONO)
 
 

@@ -70,6 +70,12 @@ def test_multichannel_has_a_channel_for_each_end() -> None:
     assert outcome.plan().channel_names == ("near 1005", "far 1005", "near 1006", "far 1006")
 
 
+def test_a_format_with_too_few_channels_for_a_conference_gets_stereo() -> None:
+    outcome = recorded(LEGS, FILES, layout="multichannel", format="mp3")
+    assert outcome.plan().channels == 2
+    outcome.warns(None, "conference_far_end", "too_many_channels")
+
+
 def test_it_marks_when_they_came_together_and_when_only_one_was_left() -> None:
     conference().marks(
         None, "HOLD_START 1:00", "CONFERENCE_START 1:30", "HOLD_END 1:30", "CONFERENCE_END 3:00"
