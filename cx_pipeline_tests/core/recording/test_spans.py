@@ -1,6 +1,7 @@
 """Arithmetic of spans, held against sets of numbers."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,4 +27,4 @@ def test_spans_are_added_taken_away_and_met_as_sets_are(one: list[Span], other: 
 def test_what_comes_out_is_sorted_disjoint_and_never_empty(one: list[Span], other: list[Span]) -> None:
     for result in (union(one), without(one, other), common(one, other)):
         assert all(start < end for start, end in result)
-        assert all(before[1] <= after[0] for before, after in zip(result, result[1:], strict=False))
+        assert all(before[1] <= after[0] for before, after in pairwise(result))
