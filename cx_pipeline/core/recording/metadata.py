@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -30,7 +30,7 @@ _BIT_DEPTHS = MappingProxyType({"wav": 16, "flac": 16})
 
 def plan_digest(plan: MixPlan) -> str:
     """SHA-256 of everything in a plan: equal plans give equal files, another plan another recording of the same id."""
-    text = json.dumps(_plain(asdict(plan)), sort_keys=True, separators=(",", ":"))
+    text = json.dumps(_plain(plan), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -47,8 +47,7 @@ def recording_metadata(
     end_time = plan.start_time + timedelta(milliseconds=plan.duration_ms)
     told = {name: _plain(description.get(name)) for name in DESCRIBED_FIELDS}
     told["callId"] = told["callId"] or plan.call_id
-    further = {name: _plain(value) for name, value in description.items() if name not in told}
-    return {
+    found = {
         "recordingId": plan.recording_id,
         **told,
         "startTime": _rfc3339(plan.start_time),
@@ -64,7 +63,6 @@ def recording_metadata(
         "codec": _CODECS[plan.parameters.format],
         "fileSize": rendered.audio_bytes,
         "checksum": f"md5:{rendered.md5}",
-        **further,
         "metadataVersion": METADATA_VERSION,
         "planSha256": plan_digest(plan),
         "tenantId": plan.tenant_id,
@@ -74,21 +72,15 @@ def recording_metadata(
         "container": plan.parameters.format,
         "hold": plan.parameters.hold,
         "retentionDays": plan.parameters.retention_days,
-        "markers": [
-            {
-                "kind": each.kind,
-                "time": round(each.frame * 1000 / plan.sample_rate_hz),
-                "frame": each.frame,
-                "label": each.label,
-            }
-            for each in plan.markers
-        ],
+        "markers": _markers(plan),
         "warnings": [{"code": each.code, "text": each.text} for each in plan.warnings]
         + _clipping(rendered.clipped_frames),
         "clockOffsets": dict(plan.clock_offset_ms),
         "inputs": _inputs(plan, rendered),
         "file": _file(rendered),
     }
+    further = {name: _plain(value) for name, value in description.items() if name not in found}
+    return {**found, **further}
 
 
 def rendered_of(metadata: Mapping[str, Any]) -> RenderedFile:
@@ -126,6 +118,18 @@ def rendered_of(metadata: Mapping[str, Any]) -> RenderedFile:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InputError(f"this is no description of a recording: {error!r}") from None
+
+
+def _markers(plan: MixPlan) -> list[dict[str, Any]]:
+    return [
+        {
+            "kind": each.kind,
+            "time": round(each.frame * 1000 / plan.sample_rate_hz),
+            "frame": each.frame,
+            "label": each.label,
+        }
+        for each in plan.markers
+    ]
 
 
 def _inputs(plan: MixPlan, rendered: RenderedFile) -> list[dict[str, Any]]:
@@ -180,6 +184,8 @@ def _plain(value: Any) -> Any:
     """In JSON's types."""
     if isinstance(value, datetime):
         return _rfc3339(value)
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
