@@ -57,10 +57,8 @@ class SegmentMatches:
     clocks: pl.DataFrame
     """`RECORDER_CLOCK_SCHEMA`."""
 
-    @property
-    def unknown_clocks(self) -> frozenset[str]:
-        """Recorders of whose clock too little is known: their times are taken as they are."""
-        return frozenset(self.clocks.filter(~pl.col("is_known"))["recorder_id"])
+    unknown_clocks: frozenset[str] = frozenset()
+    """Recorders of whose clock too little is known: their times are taken as they are."""
 
 
 def match_segments(legs: pl.DataFrame, manifests: pl.DataFrame, options: PlanOptions) -> SegmentMatches:
@@ -92,7 +90,9 @@ def match_segments(legs: pl.DataFrame, manifests: pl.DataFrame, options: PlanOpt
     }
     left = _unmatched(manifests, corrected, matched, reasons, options)
     pairs = pl.concat([matched, left]).sort("manifest_id", "leg_id", nulls_last=True)
-    return SegmentMatches(pairs, dict(clocks.select("recorder_id", "clock_offset_ms").iter_rows()), clocks)
+    offsets = dict(clocks.select("recorder_id", "clock_offset_ms").iter_rows())
+    unknown = frozenset(clocks.filter(~pl.col("is_known"))["recorder_id"])
+    return SegmentMatches(pairs, offsets, clocks, unknown)
 
 
 def _scored(pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
@@ -119,17 +119,23 @@ def _scored(pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.
         met.join(holds, on="leg")
         .with_columns(pl.coalesce("hold_end", "leg_end").alias("hold_end"))
         .group_by("file", "leg")
-        .agg(held=_overlap("hold_begin", "hold_end").clip(lower_bound=0).sum())
+        .agg(
+            held=_overlap("hold_begin", "hold_end").clip(lower_bound=0).sum(),
+            leg_held=(pl.col("hold_end") - pl.col("hold_begin")).sum(),
+        )
     )
     scored = met.join(held, on=["file", "leg"], how="left").with_columns(
-        talk=pl.col("overlap") - pl.col("held").fill_null(0)
+        talk=pl.col("overlap") - pl.col("held").fill_null(0),
+        leg_talk=pl.col("leg_end") - pl.col("leg_begin") - pl.col("leg_held").fill_null(0),
     )
     # By time alone nothing but talk counts: a phone that holds one call may talk on another. A line goes on.
     by_time = pl.col("rank") >= RANK_OF_TIME
-    most = _FITTING * pl.col("length")
+    is_within = pl.col("overlap") >= _FITTING * pl.col("length")
+    most_of_talk = pl.col("talk") >= _FITTING * pl.min_horizontal("length", "leg_talk")
+    is_talk = most_of_talk & (pl.col("talk") > 0)
     return scored.with_columns(
-        is_fitting=pl.when(by_time & ~pl.col("is_shared")).then("talk").otherwise("overlap") >= most,
-        is_within=pl.col("overlap") >= most,
+        is_fitting=pl.when(by_time).then(is_talk | (pl.col("is_shared") & is_within)).otherwise(is_within),
+        is_within=is_within,
     ).with_columns(is_possible=pl.col("is_fitting") | ~by_time)
 
 

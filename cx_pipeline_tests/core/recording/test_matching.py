@@ -221,6 +221,20 @@ def test_a_gateways_file_is_found_by_the_number_outside_and_the_time() -> None:
     )
 
 
+def test_a_caller_who_waited_long_and_was_held_long_is_found_by_the_little_talk_there_was() -> None:
+    outcome = recorded(
+        """
+        leg | ext  | start | end  | holds     | other
+        A   | 1005 | 0:20  | 3:00 | 0:27-3:00 | +18005550199
+        """,
+        """
+        file | side | type   | start | length | calling      | called
+        s    | both | SIPREC | 0:00  | 0:27   | +18005550199 | 8001
+        """,
+    )
+    assert outcome.matched() == {"s": ["A"]}
+
+
 def test_a_file_of_a_line_serves_all_legs_of_its_call_each_cut_to_its_own() -> None:
     recorded(
         """
