@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
 from typing import Self
@@ -254,8 +255,5 @@ class _Waiting:
 def _environment() -> dict[str, str]:
     """The worker finds the same modules, computes in one thread, and sees none of our settings."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
-    return {
-        **others,
-        **dict.fromkeys(_ONE_THREAD, "1"),
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
+    path = os.pathsep.join(entry or str(Path.cwd()) for entry in sys.path)
+    return {**others, **dict.fromkeys(_ONE_THREAD, "1"), "PYTHONPATH": path}
