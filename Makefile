@@ -62,6 +62,13 @@ stress: export CX_STRESS_SEEDS ?= 20
 stress: export CX_STRESS_CALLS ?= 8000
 stress: export CX_STRESS_WINDOWS ?= 8
 stress: export CX_STRESS_MESSAGES ?= 20000
+stress: export CX_STRESS_MUTATIONS ?= 50000
+stress: export CX_STRESS_FLIPS ?= 4000
+stress: export CX_STRESS_RANGES ?= 20000
+stress: export CX_STRESS_MIX_KILLS ?= 50
+stress: export CX_STRESS_AUDIO_HOURS ?= 4
+stress: export CX_STRESS_PLANS ?= 1000
+stress: export CX_STRESS_EXAMPLES ?= 400
 .PHONY: stress
 stress: $(PROJECT) $(DEVELOPMENT) ## the same tests in long loops: kills at random moments, whole days
 	@$(BIN)/python -m pytest -m stress $(PYTEST_ARGS)

@@ -139,16 +139,20 @@ def recorded_site(
     )
     streams = folder / "streams"
     chosen = _of_every_kind(site.legs, per_kind)
-    audio = simulate_audio(
-        site.legs, AudioPlan(seed=seed, trouble=trouble), streams, recorded=chosen
-    )
+    audio = simulate_audio(site.legs, AudioPlan(seed=seed, trouble=trouble), streams, recorded=chosen)
     found = correlate(site.events, DEFAULT_RULES, site.directory, START + timedelta(hours=HOURS + 24))
     # What is not recorded at all is no business of these tests.
     names = ["tenant_id", "root_call_key", "agent_extension", "start_time"]
     legs = enriched(found.legs.join(chosen.select(names), on=names, how="semi"))
     manifests = manifests_below(streams)
     windows = tuple(
-        _window(Window(START + hour * HOUR, START + (hour + 1) * HOUR), legs, manifests, site.directory, parameters)
+        _window(
+            Window(START + hour * HOUR, START + (hour + 1) * HOUR),
+            legs,
+            manifests,
+            site.directory,
+            parameters,
+        )
         for hour in range(HOURS + 4)
     )
     assert sum(window.legs.height for window in windows) == legs.height
@@ -211,7 +215,11 @@ def _window(
         pl.col("leg_id").is_null(), pl.col("unmatched_reason") != "OUTSIDE_WINDOW"
     )
     decisions = decide_window(
-        ended, near, RECORD_ALL, directory, unmatched=unmatched["manifest_id"].to_list()  # type: ignore[arg-type]
+        ended,
+        near,
+        RECORD_ALL,
+        directory,
+        unmatched=unmatched["manifest_id"].to_list(),  # type: ignore[arg-type]
     )
     recorded = pl.col("action") == "RECORD"
     decisions = decisions.with_columns(

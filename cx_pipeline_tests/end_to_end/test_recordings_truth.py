@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from cx_pipeline.core.recording.schema import OF_CALL
 from cx_pipeline_tests.end_to_end.recorded_site import recorded_site
 
 SEEDS = int(os.environ.get("CX_STRESS_SEEDS", "2"))

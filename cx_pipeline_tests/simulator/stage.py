@@ -1,7 +1,7 @@
 """Plays single scenarios with given habits, and tells the shape of a call's events: who, on which call, what."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -10,6 +10,7 @@ from typing import Any
 from cx_pipeline.simulator.jtapi_reporter import JtapiReporter, Style
 from cx_pipeline.simulator.phones import CallKey
 from cx_pipeline.simulator.plan import TrafficPlan
+from cx_pipeline.simulator.reports import Reporter
 from cx_pipeline.simulator.scenarios import SCENARIOS, Scenario
 from cx_pipeline.simulator.site import Agent
 from cx_pipeline.simulator.story import Habits, Story
@@ -62,8 +63,12 @@ def play(
     phones: int = 1,
     span_end: int = 1 << 62,
     told: list[int] | None = None,
+    journaled: Callable[[Reporter, Story], Reporter] | None = None,
 ) -> Story:
-    """The story, played to its end; `told` gets the times of all reports, also of a story that is cut off."""
+    """The story, played to its end; `told` gets the times of all reports, also of a story that is cut off.
+
+    `journaled` puts something between the story and the dialect.
+    """
     numbers = iter(range(300_000, 300_100))
     story = Story(
         start=1_705_309_200_000_000,
@@ -80,6 +85,8 @@ def play(
             lag_ms=lag_ms,
         ),
     )
+    if journaled is not None:
+        story.reporter = journaled(story.reporter, story)
     try:
         wanted.act(story, agents(wanted.agents, phones=phones))
     finally:
