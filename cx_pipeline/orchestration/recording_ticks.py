@@ -83,7 +83,12 @@ def _read_on(
     arrivals = database.manifest_arrivals()
     if state.arrivals is None:
         return state.after(materialised, arrivals.newest(), touched)
-    arrived = arrivals.after(state.arrivals, ARRIVALS_A_TICK, timedelta(seconds=settings.recording_slack_s))
+    arrived = arrivals.after(
+        state.arrivals,
+        ARRIVALS_A_TICK,
+        slack=timedelta(seconds=settings.recording_slack_s),
+        longest_call=timedelta(hours=settings.max_call_hours),
+    )
     touched |= {
         window_of(moment, settings.window_length).key: f"files:{arrived.high_water}"
         for moment in arrived.moments

@@ -8,19 +8,28 @@ from sqlalchemy import Engine, func, select, text
 
 from cx_pipeline.adapters.database.failures import database_errors
 from cx_pipeline.adapters.database.recording_tables import recording, recording_manifest
-from cx_pipeline.core.recording.schema import COMPLETED, FAILED, SKIPPED
 
 _TOUCHED = text(
     """
-    SELECT DISTINCT e.window_start
-    FROM recording_manifest AS m JOIN enriched_leg AS e
-      ON e.tenant_id = m.tenant_id AND (m.agent_extension IS NULL OR e.agent_extension = m.agent_extension)
-     AND e.start_time <= coalesce(m.end_time, m.start_time) + :slack AND e.end_time >= m.start_time - :slack
-    WHERE m.arrival_sequence > :after AND m.arrival_sequence <= :up_to
-    UNION SELECT DISTINCT coalesce(end_time, start_time) FROM recording_manifest
-    WHERE arrival_sequence > :after AND arrival_sequence <= :up_to
+    WITH arrived AS (
+        SELECT tenant_id, agent_extension, calling_number, called_number, start_time,
+               coalesce(end_time, start_time) AS end_time
+        FROM recording_manifest WHERE arrival_sequence > :after AND arrival_sequence <= :up_to
+    )
+    SELECT e.window_start FROM arrived AS m JOIN enriched_leg AS e
+      ON e.tenant_id = m.tenant_id AND e.agent_extension = m.agent_extension
+     AND e.start_time BETWEEN m.start_time - :longest AND m.end_time + :slack AND e.end_time >= m.start_time - :slack
+    UNION
+    SELECT e.window_start FROM arrived AS m JOIN enriched_leg AS e
+      ON e.tenant_id = m.tenant_id AND e.customer_identifier = ANY (ARRAY[m.calling_number, m.called_number])
+     AND e.start_time BETWEEN m.start_time - :longest AND m.end_time + :slack AND e.end_time >= m.start_time - :slack
+    WHERE m.agent_extension IS NULL
+    UNION SELECT end_time FROM arrived
     """
 )
+"""By the phone, or by the number of whom it was talked to: each in a form that an index serves."""
+_UNFINISHED = text("state NOT IN ('COMPLETED', 'SKIPPED', 'FAILED') AND is_current")
+"""In the words of the index `recording_unfinished`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +57,16 @@ class ManifestArrivals:
             newest: int = connection.execute(query).scalar_one()
         return newest
 
-    def after(self, sequence: int, limit: int, slack: timedelta) -> ArrivedManifests:
+    def after(
+        self, sequence: int, limit: int, *, slack: timedelta, longest_call: timedelta
+    ) -> ArrivedManifests:
         """What arrived after a sequence, at most `limit` manifests: the windows of their legs, and their own.
+
+        Args:
+            sequence: how far was read.
+            limit: how many manifests.
+            slack: how far from its leg a file may lie.
+            longest_call: how far before its file a leg may have begun.
 
         Raises:
             DatabaseUnavailableError: the database does not answer.
@@ -61,7 +78,10 @@ class ManifestArrivals:
             if up_to is None:
                 return ArrivedManifests(sequence, ())
             moments: Sequence[datetime] = (
-                connection.execute(_TOUCHED, {"slack": slack, "after": sequence, "up_to": up_to})
+                connection.execute(
+                    _TOUCHED,
+                    {"slack": slack, "longest": longest_call, "after": sequence, "up_to": up_to},
+                )
                 .scalars()
                 .all()
             )
@@ -77,7 +97,7 @@ class ManifestArrivals:
         query = (
             select(table.c.window_start)
             .distinct()
-            .where(table.c.state.not_in((COMPLETED, SKIPPED, FAILED)), table.c.is_current)
+            .where(_UNFINISHED)
             .where(func.coalesce(table.c.next_attempt_at, now) <= now)
         )
         with database_errors("to read recordings"), self._engine.connect() as connection:

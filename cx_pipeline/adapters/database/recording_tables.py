@@ -157,6 +157,12 @@ Index(
     postgresql_where=text("raw_deleted_at IS NULL AND state IN ('COMPLETED', 'SKIPPED')"),
 )
 
+Index(
+    "recording_unfinished",
+    recording.c.window_start,
+    postgresql_where=text("state NOT IN ('COMPLETED', 'SKIPPED', 'FAILED') AND is_current"),
+)
+
 recording_leg = Table(
     "recording_leg",
     metadata,

@@ -157,6 +157,10 @@ STATEMENTS = (
     CREATE INDEX recording_by_window ON recording (window_start)
     """,
     """
+    CREATE INDEX recording_unfinished ON recording (window_start)
+    WHERE state NOT IN ('COMPLETED', 'SKIPPED', 'FAILED') AND is_current
+    """,
+    """
     CREATE INDEX recording_raw_to_delete ON recording (completed_at) WHERE raw_deleted_at IS NULL AND state IN ('COMPLETED', 'SKIPPED')
     """,
     """
