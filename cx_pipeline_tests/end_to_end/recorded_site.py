@@ -14,6 +14,7 @@ from cx_pipeline.adapters.freeswitch.probing import with_files
 from cx_pipeline.adapters.freeswitch.storage_watch import StorageWatch
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.rules import DEFAULT_RULES
+from cx_pipeline.core.directory import Directory
 from cx_pipeline.core.enrichment.schema import ENRICHED_LEG_SCHEMA
 from cx_pipeline.core.recording.evaluation import decide_window
 from cx_pipeline.core.recording.manifest import Manifest, identified
@@ -201,7 +202,7 @@ def _window(
     window: Window,
     legs: pl.DataFrame,
     manifests: pl.DataFrame,
-    directory: object,
+    directory: Directory,
     parameters: dict[str, object],
 ) -> WindowOfSite:
     ended = legs.filter(pl.col("end_time").is_between(window.start, window.end, closed="left"))
@@ -219,7 +220,7 @@ def _window(
         near,
         RECORD_ALL,
         directory,
-        unmatched=unmatched["manifest_id"].to_list(),  # type: ignore[arg-type]
+        unmatched=unmatched["manifest_id"].to_list(),
     )
     recorded = pl.col("action") == "RECORD"
     decisions = decisions.with_columns(
