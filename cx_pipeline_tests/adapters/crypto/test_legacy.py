@@ -128,7 +128,11 @@ def test_another_key_is_told_as_such() -> None:
     assert SECRET.hex() not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"short", os.urandom(16), os.urandom(28), os.urandom(5000)])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"short", *(random.Random(size).randbytes(size) for size in (16, 28, 5000))],
+    ids=["empty", "short", "an IV", "an IV and some", "much"],
+)
 def test_what_is_no_such_file_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match="no WAV file once decrypted"):
         reader(content)
