@@ -24,6 +24,7 @@ from cx_pipeline.core.recording.options import PlanOptions
 from cx_pipeline.core.recording.planning import MissingRecording, plan_window
 from cx_pipeline.core.recording.rules import rule_set
 from cx_pipeline.core.recording.schema import RECORDING_MANIFEST_SCHEMA
+from cx_pipeline.core.recording.wanted import files_without_leg
 from cx_pipeline.core.windows import Window
 from cx_pipeline.simulator.audio.comparison import AudioComparison, compare_recordings
 from cx_pipeline.simulator.audio.finished import AudioSource, FinishedRecording
@@ -127,6 +128,7 @@ def recorded_site(
         per_kind: how many calls of each kind and source are recorded, the shortest ones.
         parameters: of the decisions, instead of the default's (`layout`, `hold` and so on).
     """
+    folder.mkdir(exist_ok=True)
     site = simulated_site(
         folder,
         noise="realistic,lost=0,skewed=0",
@@ -212,15 +214,13 @@ def _window(
     )
     options = PlanOptions(window)
     matches = match_segments(ended, near, options)
-    unmatched = matches.pairs.filter(
-        pl.col("leg_id").is_null(), pl.col("unmatched_reason") != "OUTSIDE_WINDOW"
-    )
+    unmatched = files_without_leg(near, matches.pairs)
     decisions = decide_window(
         ended,
         near,
         RECORD_ALL,
         directory,
-        unmatched=unmatched["manifest_id"].to_list(),
+        unmatched=unmatched,
     )
     recorded = pl.col("action") == "RECORD"
     decisions = decisions.with_columns(

@@ -32,9 +32,11 @@ def with_faults(pair: list[FileOrder], draw: Random, trouble: AudioTrouble) -> l
         begin = _moment(pair, draw, 0.1, 0.5)
         span = (begin, begin + draw.randint(2, 8) * SECOND)
         pair = [replace(file, masks=(span,)) for file in pair]
-    if is_long and draw.random() < trouble.restart:
+    # A second file is begun for dialogs of a phone; gateways and the switch have one for the whole call.
+    may_begin_again = is_long and len(pair) > 1
+    if may_begin_again and draw.random() < trouble.restart:
         pair = _restarted(pair, draw)
-    elif is_long and draw.random() < trouble.overlap:
+    elif may_begin_again and draw.random() < trouble.overlap:
         pair = _overlapping(pair, draw)
     victim = draw.randrange(len(pair))
     fault = _drawn(draw, trouble, is_pair=len(pair) > 1)
@@ -62,7 +64,8 @@ def _drawn(draw: Random, trouble: AudioTrouble, *, is_pair: bool) -> str | None:
 
 def _broken(file: FileOrder, fault: str, draw: Random) -> FileOrder:
     if fault == DIED:
-        last = file.start + round((file.end - file.start) * draw.uniform(0.5, 0.95))
+        talk = min(stretch.start for stretch in file.stretches)
+        last = talk + round((file.end - talk) * draw.uniform(0.5, 0.95))
         return file.cut(file.start, last).with_fault(DIED)
     return file.with_fault(fault)
 
