@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cx_pipeline.settings import load_settings
 
 if TYPE_CHECKING:  # the bodies import what they need: a code location should not load drivers to draw a graph
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -171,13 +171,14 @@ class Recorders:
         now: "datetime",
         *,
         retry_failed: bool,
+        settled_calls: "Collection[str]",
         on_progress: "Callable[[int, int], None]",
     ) -> "MixingReport":
         """Make what is due of a window's recordings."""
         from cx_pipeline.adapters.mixing.window_mixing import WindowMixing
 
         mixing = WindowMixing(load_settings(), engine, on_progress)
-        return mixing.mix(window, wanted, now, retry_failed=retry_failed)
+        return mixing.mix(window, wanted, now, retry_failed=retry_failed, settled_calls=settled_calls)
 
     def delete_raw_streams(self, engine: "Engine", now: "datetime") -> "Deletion":
         """Delete the recorders' files whose recordings are safe for long enough."""

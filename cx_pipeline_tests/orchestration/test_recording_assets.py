@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from cx_pipeline.adapters.crypto.key_ring_file import change_ring_file
 from cx_pipeline.adapters.crypto.ring_keys import DEFAULT_TENANT, new_key
 from cx_pipeline.adapters.mixing.finished_audio import FinishedAudio
 from cx_pipeline.core.frames import MIXED_RECORDINGS, RAW_RECORDING_MANIFESTS, RECORDING_DECISIONS
+from cx_pipeline.core.recording import planning
 from cx_pipeline.settings import load_settings
 from cx_pipeline_tests.orchestration.deployment import TEN, call
 from cx_pipeline_tests.orchestration.recorded_site import RecordedSite, tones_of
@@ -197,6 +199,48 @@ def test_what_failed_for_good_is_tried_again_by_a_persons_run_and_by_no_tick(tal
     assert talked.states() == [("FAILED", "INPUT")]
     talked.record(KEY, by_person=True)
     assert talked.states() == [("COMPLETED", None)]
+
+
+def test_what_becomes_known_of_a_call_after_its_recording_stands_in_its_description_too(
+    talked: RecordedSite, monkeypatch: pytest.MonkeyPatch
+):
+    """Cisco's record comes minutes after the audio."""
+    leave_both(talked)
+    talked.record(KEY)
+    [audio] = talked.finished()
+    before = audio.stat().st_mtime_ns
+    description = json.loads(audio.with_suffix(".json").read_text())
+    assert description["agentName"] is None
+    monkeypatch.setenv("CX_DIRECTORY_FILE", str(directory_of(talked)))
+    talked.deployment.run(KEY)
+    talked.record(KEY)
+    assert json.loads(audio.with_suffix(".json").read_text()) == description | {
+        "agentName": "Ada Abt",
+        "agents": [description["agents"][0] | {"agentName": "Ada Abt"}],
+    }
+    assert talked.deployment.value("SELECT details ->> 'agentName' FROM recording") == "Ada Abt"
+    assert audio.stat().st_mtime_ns == before
+    assert talked.deployment.value("SELECT attempts FROM recording") == 1
+
+
+def test_a_call_of_which_nothing_is_new_is_not_even_planned_again(
+    talked: RecordedSite, monkeypatch: pytest.MonkeyPatch
+):
+    leave_both(talked)
+    talked.record(KEY)
+
+    def refused(*_: object) -> None:
+        raise AssertionError("planned again")
+
+    monkeypatch.setattr(planning, "_plan_call", refused)
+    talked.record(KEY)
+    assert talked.states() == [("COMPLETED", None)]
+
+
+def directory_of(site: RecordedSite) -> Path:
+    file = site.streams.parent / "directory.yaml"
+    file.write_text("agents:\n- {tenant_id: acme, extension: '1001', agent_name: Ada Abt}\n")
+    return file
 
 
 def test_what_a_killed_run_left_half_way_is_made_by_the_next(talked: RecordedSite):

@@ -66,6 +66,25 @@ def make_recording(order: MixOrder, on_step: StepHook | None = None) -> Rendered
     return _Making(order, on_step or _no_step).made()
 
 
+def write_metadata(
+    store: RecordingStore, metadata: Mapping[str, Any], on_step: StepHook | None = None
+) -> None:
+    """Write the description of a recording beside it, whole or not at all.
+
+    Raises:
+        StorageUnavailableError: the storage is away or full; the earlier description stands.
+        ConfigurationError: it refuses us.
+    """
+    step = on_step or _no_step
+    text = json.dumps(metadata, ensure_ascii=False, indent=2) + "\n"
+    with store.part(metadata["file"]["metadataPath"]) as part:
+        part.write(text.encode())
+        part.force_to_disk()
+        step("after description on disk")
+        part.publish()
+    step("after description published")
+
+
 class _Making:
     def __init__(self, order: MixOrder, on_step: StepHook) -> None:
         plan = order.plan
@@ -157,13 +176,7 @@ class _Making:
         sink.close()
 
     def _describe(self, metadata: Mapping[str, Any]) -> None:
-        text = json.dumps(metadata, ensure_ascii=False, indent=2) + "\n"
-        with self._store.part(self._metadata_path) as part:
-            part.write(text.encode())
-            part.force_to_disk()
-            self._step("after description on disk")
-            part.publish()
-        self._step("after description published")
+        write_metadata(self._store, metadata, self._step)
 
 
 class _HashingWriter:

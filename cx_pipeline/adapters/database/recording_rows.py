@@ -1,11 +1,23 @@
 """The rows of recordings within a transaction: what is wanted, what replaces what, what goes. Used by `recordings`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    and_,
+    cast,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, UUID, insert
 
 from cx_pipeline.adapters.database.recording_tables import recording, recording_leg
 from cx_pipeline.core.recording.mix_plan import MixPlan
@@ -117,16 +129,34 @@ def _legs_of(each: WantedRecording) -> list[str]:
     return planned or ([each.leg_id] if each.leg_id is not None else [])
 
 
-def forget_unwanted(connection: Connection, window: Window, ids: list[str]) -> None:
-    """Delete the window's rows without a file that nobody wants."""
+def forget_unwanted(
+    connection: Connection, window: Window, ids: list[str], settled_calls: Collection[str]
+) -> None:
+    """Delete the window's rows without a file that nobody wants; those of settled calls are not looked at."""
     gone = and_(
         recording.c.window_start == window.start,
         recording.c.path.is_(None),
         recording.c.recording_id != func.all(ids),
+        recording.c.call_id.is_(None) | (recording.c.call_id != func.all(list(settled_calls))),
     )
     forgotten = delete(recording).where(gone).returning(recording.c.recording_id)
     removed = list(connection.execute(forgotten).scalars())
     connection.execute(delete(recording_leg).where(recording_leg.c.recording_id == func.any(removed)))
+
+
+def note_inputs(connection: Connection, wanted: Sequence[WantedRecording]) -> None:
+    """What each was planned of, also where nothing else of its row changes."""
+    rows = [(each.recording_id, each.inputs_hash) for each in wanted]
+    given = select(
+        func.unnest(cast([row[0] for row in rows], ARRAY(UUID(as_uuid=False)))).label("id"),
+        func.unnest(cast([row[1] for row in rows], ARRAY(BigInteger))).label("hash"),
+    ).subquery()
+    statement = update(recording).values(inputs_hash=given.c.hash)
+    connection.execute(
+        statement.where(
+            recording.c.recording_id == given.c.id, recording.c.inputs_hash.is_distinct_from(given.c.hash)
+        )
+    )
 
 
 def want(connection: Connection, window: Window, wanted: Sequence[WantedRecording]) -> None:
@@ -168,6 +198,7 @@ def _row(window: Window, each: WantedRecording) -> dict[str, Any]:
         "failure_detail": each.failure_detail,
         "next_attempt_at": each.due_at,
         "manifest_ids": list(each.manifest_ids),
+        "inputs_hash": each.inputs_hash,
         "rule_id": each.rule_id,
         "rule_version": each.rule_version,
         "start_time": each.plan.start_time if each.plan else None,

@@ -122,6 +122,7 @@ recording = Table(
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("next_attempt_at", DateTime(timezone=True)),
     Column("manifest_ids", ARRAY(Text), nullable=False),
+    Column("inputs_hash", BigInteger),
     Column("rule_id", Text),
     Column("rule_version", Text),
     Column("start_time", DateTime(timezone=True)),
@@ -149,7 +150,7 @@ recording = Table(
 )
 """One row for each recording that was asked for. `is_current` false: a newer one of the same leg or call replaced it.
 
-`details` is what the metadata file holds. A row without `path` has no file (state SKIPPED, FAILED, or not made yet).
+`inputs_hash` is the call's, when it was last planned: equal, there is nothing to do. `details` is what the metadata file holds. A row without `path` has no file (state SKIPPED, FAILED, or not made yet).
 """
 Index(
     "recording_raw_to_delete",

@@ -1,6 +1,6 @@
 """The recordings' states: what each window wants, what came of it, and what may be tried again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +15,7 @@ from cx_pipeline.adapters.database.recording_rows import (
     discard_skipped,
     forget_unwanted,
     move,
+    note_inputs,
     note_legs,
     replace_others,
     want,
@@ -29,7 +30,9 @@ from cx_pipeline.core.recording.schema import (
     FAILED,
     MIXED_RECORDING_SCHEMA,
     MIXING,
+    NO_KEY,
     QUEUED,
+    SKIPPED,
 )
 from cx_pipeline.core.recording.wanted import WantedRecording
 from cx_pipeline.core.windows import Window
@@ -54,7 +57,12 @@ class Recordings:
         self._engine = engine
 
     def plan(
-        self, window: Window, wanted: Sequence[WantedRecording], *, discard_at: datetime | None = None
+        self,
+        window: Window,
+        wanted: Sequence[WantedRecording],
+        *,
+        settled_calls: Collection[str] = (),
+        discard_at: datetime | None = None,
     ) -> dict[str, RecordedState]:
         """Make the table want what a window wants; how far each of it is, by id. One transaction.
 
@@ -65,7 +73,8 @@ class Recordings:
 
         Args:
             window: whose recordings these are.
-            wanted: all that it wants.
+            wanted: all that it wants, but for what the settled calls do.
+            settled_calls: of `settled_calls`: their rows are left alone.
             discard_at: until when finished recordings are kept that are to be skipped after all; not given: as long
                 as they would have been.
 
@@ -76,9 +85,10 @@ class Recordings:
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": RECORDING_WRITE_LOCK})
             wanted = without_poorer(connection, wanted)
             ids = [each.recording_id for each in wanted]
-            forget_unwanted(connection, window, ids)
+            forget_unwanted(connection, window, ids, settled_calls)
             want(connection, window, wanted)
             note_legs(connection, [each.plan for each in wanted if each.plan is not None])
+            note_inputs(connection, wanted)
             move(connection, window, ids)
             bring_back(connection, wanted)
             discard_skipped(connection, wanted, discard_at or LATEST)
@@ -91,6 +101,39 @@ class Recordings:
                 ).where(recording.c.recording_id == func.any(ids))
             )
             return {row.recording_id: RecordedState(*row) for row in rows}
+
+    def settled_calls(self, window: Window, inputs_hashes: Mapping[str, int]) -> frozenset[str]:
+        """The calls of which nothing is left to do: all their rows are finished, and were planned of the same inputs.
+
+        Args:
+            window: whose calls they are.
+            inputs_hashes: by call, as they are now.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        is_over = recording.c.state.in_((COMPLETED, SKIPPED, FAILED))
+        lacks_key = recording.c.failure.is_not_distinct_from(NO_KEY)
+        is_finished = is_over & ~lacks_key & (recording.c.window_start == window.start)
+        query = (
+            select(recording.c.call_id, func.min(recording.c.inputs_hash), func.max(recording.c.inputs_hash))
+            .where(recording.c.is_current, recording.c.call_id == func.any(list(inputs_hashes)))
+            .group_by(recording.c.call_id)
+            .having(func.bool_and(is_finished & recording.c.inputs_hash.is_not(None)))
+        )
+        with database_errors("to read recordings"), self._engine.connect() as connection:
+            rows = connection.execute(query).all()
+        return frozenset(
+            call_id for call_id, least, greatest in rows if least == greatest == inputs_hashes[call_id]
+        )
+
+    def described(self, recording_id: str, details: Mapping[str, Any]) -> None:
+        """Note what the description beside a recording says now.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        self._update(recording_id, details=dict(details))
 
     def mixing(self, recording_id: str, state: str = MIXING) -> None:
         """Note that a recording is being made; this counts as an attempt.

@@ -2,37 +2,38 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter
 
 from sqlalchemy import Engine
 
-from cx_pipeline.adapters.audio.mixing import MixOrder
+from cx_pipeline.adapters.audio.mixing import MixOrder, write_metadata
 from cx_pipeline.adapters.audio.pool import MixOutcome, MixPool
 from cx_pipeline.adapters.crypto.file_keys import Sealing
 from cx_pipeline.adapters.crypto.key_ring import KeyRing
 from cx_pipeline.adapters.database.recording_keys import RecordingKeys
 from cx_pipeline.adapters.database.recordings import RecordedState, Recordings
+from cx_pipeline.adapters.storage.recordings import RecordingStore
 from cx_pipeline.core.errors import ConfigurationError, CxError, KeyMissingError
-from cx_pipeline.core.recording.schema import COMPLETED, FAILED, MIXING, SPLICING
+from cx_pipeline.core.recording.metadata import redescribed
+from cx_pipeline.core.recording.schema import COMPLETED, FAILED, MIXING, NO_KEY, SPLICING
 from cx_pipeline.core.recording.wanted import WantedRecording, retry_at
 from cx_pipeline.core.windows import Window
 from cx_pipeline.settings import Settings
-
-NO_KEY = "NO_KEY"
 
 
 @dataclass(slots=True)
 class MixingReport:
     """What became of a window's recordings in one run.
 
-    `already`: made before. `waiting`: not yet due. `put_off`: failed in passing. `mix_s` is what it took in all, with
+    `described`: made before, and described anew. `already`: made before. `waiting`: not yet due. `put_off`: failed in passing. `mix_s` is what it took in all, with
     all workers; `render_s` and `hash_s` are sums over the workers.
     """
 
     made: int = 0
+    described: int = 0
     already: int = 0
     waiting: int = 0
     put_off: int = 0
@@ -71,9 +72,15 @@ class WindowMixing:
         self._on_progress = on_progress
 
     def mix(
-        self, window: Window, wanted: Sequence[WantedRecording], now: datetime, *, retry_failed: bool
+        self,
+        window: Window,
+        wanted: Sequence[WantedRecording],
+        now: datetime,
+        *,
+        retry_failed: bool,
+        settled_calls: Collection[str] = (),
     ) -> MixingReport:
-        """Plan what the window wants and make what is due.
+        """Plan what the window wants and make what is due; describe anew what is made and of which more is known now.
 
         Each recording stands for itself: what cannot be made is noted with its reason, and the others are made.
 
@@ -82,13 +89,15 @@ class WindowMixing:
             wanted: of `wanted_recordings`.
             now: the run's moment.
             retry_failed: whether those that failed for good are tried once more, as a person asks for it.
+            settled_calls: calls of which nothing is left to do, and of which nothing is wanted here.
 
         Raises:
             DatabaseUnavailableError: the database does not answer.
         """
         discard_at = now + timedelta(days=self._settings.raw_retention_days)
-        states = self._recordings.plan(window, wanted, discard_at=discard_at)
+        states = self._recordings.plan(window, wanted, settled_calls=settled_calls, discard_at=discard_at)
         report = MixingReport()
+        self._describe_anew([each for each in wanted if _is_made(each, states)], report)
         due = []
         for each in wanted:
             if each.plan is not None:
@@ -109,6 +118,19 @@ class WindowMixing:
         report.mix_s = perf_counter() - begun
         return report
 
+    def _describe_anew(self, made: Sequence[WantedRecording], report: MixingReport) -> None:
+        """A record of Cisco's may come after the audio: then the file's description tells of it, too."""
+        known = self._recordings.details_of([each.recording_id for each in made])
+        for each in made:
+            before = known.get(each.recording_id)
+            if not before:
+                continue  # it could not be read when it was made
+            after = redescribed(before, _told(each))
+            if after != before:
+                write_metadata(RecordingStore(self._settings.recordings_folder), after)
+                self._recordings.described(each.recording_id, after)
+                report.described += 1
+
     def _orders(self, due: Sequence[WantedRecording], report: MixingReport) -> Iterator[MixOrder]:
         for each in due:
             if each.plan is None:
@@ -124,7 +146,7 @@ class WindowMixing:
             self._recordings.mixing(each.recording_id, SPLICING if has_splices else MIXING)
             yield MixOrder(
                 plan=each.plan,
-                description={**each.description, "ruleId": each.rule_id, "ruleVersion": each.rule_version},
+                description=_told(each),
                 recordings_root=self._settings.recordings_folder,
                 stream_roots=self._settings.stream_roots,
                 sealing=sealing,
@@ -181,6 +203,15 @@ class WindowMixing:
             report.failed += 1
         else:
             report.waiting += 1
+
+
+def _told(each: WantedRecording) -> dict[str, object]:
+    return {**each.description, "ruleId": each.rule_id, "ruleVersion": each.rule_version}
+
+
+def _is_made(each: WantedRecording, states: Mapping[str, RecordedState]) -> bool:
+    state = states.get(each.recording_id)
+    return each.plan is not None and state is not None and state.state == COMPLETED
 
 
 def _is_due(state: RecordedState | None, now: datetime, *, retry_failed: bool) -> bool:

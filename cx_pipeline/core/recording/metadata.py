@@ -24,6 +24,12 @@ DESCRIBED_FIELDS = (
     "calledNumber",
 )
 """The guide's fields that only the facts of the call can fill; null where they do not."""
+MEASURED_FIELDS = (
+    "recordingId", "startTime", "endTime", "duration", "segments", "format", "sampleRate", "bitDepth", "codec",
+    "fileSize", "checksum", "metadataVersion", "planSha256", "tenantId", "kind", "legId", "legs", "container", "hold",
+    "retentionDays", "markers", "warnings", "clockOffsets", "inputs", "file",
+)  # fmt: skip
+"""What the plan and the file tell; no fact of the call takes their place."""
 _CODECS = MappingProxyType({"wav": "PCM", "flac": "FLAC", "opus": "OPUS", "mp3": "MP3"})
 _BIT_DEPTHS = MappingProxyType({"wav": 16, "flac": 16})
 
@@ -81,6 +87,22 @@ def recording_metadata(
     }
     further = {name: _plain(value) for name, value in description.items() if name not in found}
     return {**found, **further}
+
+
+def redescribed(metadata: Mapping[str, Any], description: Mapping[str, Any]) -> dict[str, Any]:
+    """A recording's description with the facts of its call as they are known now: a record may come after the audio.
+
+    Args:
+        metadata: of `recording_metadata`.
+        description: facts of the call, all of them.
+    """
+    known = {name: _plain(value) for name, value in description.items() if name not in MEASURED_FIELDS}
+    told = {name: known.get(name) for name in DESCRIBED_FIELDS}
+    told["callId"] = told["callId"] or metadata.get("callId")
+    measured = {
+        name: value for name, value in metadata.items() if name in (*MEASURED_FIELDS, *DESCRIBED_FIELDS)
+    }
+    return {**measured, **told, **{name: value for name, value in known.items() if name not in told}}
 
 
 def rendered_of(metadata: Mapping[str, Any]) -> RenderedFile:

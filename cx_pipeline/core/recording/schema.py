@@ -172,3 +172,6 @@ RECEIVED, QUEUED, PROCESSING, RULES_PASSED, SKIPPED = (
 )
 MIXING, SPLICING, COMPLETED, FAILED = "MIXING", "SPLICING", "COMPLETED", "FAILED"
 """Values of `state`, in the guide's words (19.6.2)."""
+
+NO_KEY = "NO_KEY"
+"""`failure` of a recording that is to be sealed and has no key: nothing was tried, and the next run looks again."""

@@ -1,8 +1,9 @@
 """What a window's recordings are to be: those to make, those that are skipped, and those of which there is nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import polars as pl
@@ -45,6 +46,8 @@ class WantedRecording:
     rule_version: str | None = None
     due_at: datetime | None = None
     """When to look again, for what is waited for."""
+    inputs_hash: int | None = None
+    """Of its call; null for what has none."""
     plan: MixPlan | None = None
     description: Mapping[str, Any] = field(default_factory=dict)
     """The facts of the call for the file's metadata (guide 19.5.6)."""
@@ -85,6 +88,7 @@ def wanted_recordings(
     legs: pl.DataFrame,
     patience: Patience,
     now: datetime,
+    inputs_hashes: Mapping[str, int] = MappingProxyType({}),
 ) -> list[WantedRecording]:
     """The rows that a window's plans and decisions call for, in a lasting order.
 
@@ -96,6 +100,7 @@ def wanted_recordings(
         legs: `ENRICHED_LEG_SCHEMA`.
         patience: what is waited for, and for how long.
         now: the run's moment.
+        inputs_hashes: by call, of `call_digests`.
     """
     rules = {
         row["leg_id"] or row["manifest_id"]: row
@@ -108,7 +113,8 @@ def wanted_recordings(
     rows = [_of_plan(plan, rules, of_leg, patience, now) for plan in plans]
     rows += [_of_missing(each, rules, of_leg, files, patience, now) for each in missing]
     rows += _skipped(decisions, pairs)
-    return sorted(rows, key=lambda row: row.recording_id)
+    hashed = [replace(row, inputs_hash=inputs_hashes.get(row.call_id or "")) for row in rows]
+    return sorted(hashed, key=lambda row: row.recording_id)
 
 
 def retry_at(attempts: int, now: datetime) -> datetime:

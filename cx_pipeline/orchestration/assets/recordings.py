@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cx_pipeline.adapters.storage.frame_store import FrameStore
     from cx_pipeline.core.recording.matching import SegmentMatches
     from cx_pipeline.core.recording.options import PlanOptions
-    from cx_pipeline.core.recording.wanted import WantedRecording
+    from cx_pipeline.core.recording.wanted import Patience, WantedRecording
     from cx_pipeline.core.windows import Window
 
 GROUP = "record"
@@ -134,13 +134,14 @@ def mixed_recordings(
     verdicts = []
     with transient_failures_retried():
         for window in windows_of(context):
-            wanted = _wanted(frames.store(), window, now)
+            wanted, settled = _wanted(database, frames.store(), window, now, is_all=is_asked_by_a_person)
             report = recorders.mix(
                 database.engine(),
                 window,
                 wanted,
                 now,
                 retry_failed=is_asked_by_a_person,
+                settled_calls=settled,
                 on_progress=_progress(context, window),
             )
             rows = database.recordings().of_window(window)
@@ -154,22 +155,40 @@ def mixed_recordings(
     yield dg.MaterializeResult(check_results=check_results("mixed_recordings", verdicts))
 
 
-def _wanted(store: "FrameStore", window: "Window", now: "datetime") -> "list[WantedRecording]":
-    from cx_pipeline.core.frames import ENRICHED_CALL_LEGS, RAW_RECORDING_MANIFESTS, RECORDING_DECISIONS
-    from cx_pipeline.core.recording.planning import plan_window
-    from cx_pipeline.core.recording.wanted import Patience, wanted_recordings
+def _wanted(
+    database: Database, store: "FrameStore", window: "Window", now: "datetime", *, is_all: bool
+) -> "tuple[list[WantedRecording], frozenset[str]]":
+    """What the window wants, but for the calls of which nothing is left to do since they were last planned; and these."""
+    import polars as pl
 
-    settings = load_settings()
+    from cx_pipeline.core.frames import ENRICHED_CALL_LEGS, RAW_RECORDING_MANIFESTS, RECORDING_DECISIONS
+    from cx_pipeline.core.recording.call_digests import call_digests
+    from cx_pipeline.core.recording.planning import plan_window
+    from cx_pipeline.core.recording.wanted import wanted_recordings
+
     legs = store.read(ENRICHED_CALL_LEGS, window).frame
     manifests = store.read(RAW_RECORDING_MANIFESTS, window).frame
     decisions = store.read(RECORDING_DECISIONS, window).frame
     matches = _matches(legs, manifests, window)
+    hashes = dict(call_digests(legs, manifests, decisions, matches).iter_rows())
+    settled = frozenset() if is_all else database.recordings().settled_calls(window, hashes)
+    is_open = ~pl.col("call_id").is_in(list(settled)).fill_null(value=False)
+    legs, decisions = legs.filter(is_open), decisions.filter(is_open)
     plans = plan_window(legs, manifests, decisions, matches, _plan_options(window))
-    patience = Patience(
+    wanted = wanted_recordings(
+        plans.plans, plans.missing, decisions, matches.pairs, legs, _patience(), now, hashes
+    )
+    return wanted, settled
+
+
+def _patience() -> "Patience":
+    from cx_pipeline.core.recording.wanted import Patience
+
+    settings = load_settings()
+    return Patience(
         other_side=timedelta(seconds=settings.recording_slack_s),
         lost_after=timedelta(minutes=settings.lost_after_minutes),
     )
-    return wanted_recordings(plans.plans, plans.missing, decisions, matches.pairs, legs, patience, now)
 
 
 def _matches(legs: "pl.DataFrame", manifests: "pl.DataFrame", window: "Window") -> "SegmentMatches":

@@ -248,3 +248,36 @@ def test_windows_are_due_while_something_of_them_is_unfinished_and_its_time_has_
     assert arrivals.windows_due(TEN + timedelta(minutes=5)) == [TEN]
     finish(table, plan(31))
     assert arrivals.windows_due(TEN + timedelta(minutes=5)) == []
+
+
+def test_a_call_is_settled_once_all_its_rows_are_finished_and_of_the_inputs_that_are_there_now(
+    engine: Engine,
+):
+    table = Recordings(engine)
+    one, other = plan(31), plan(32, files=(uuid(13),), legs=(OTHER_LEG,))
+    both = [replace(wanted(each), inputs_hash=7) for each in (one, other)]
+    table.plan(WINDOW, both)
+    table.completed(one, rendered(one), {}, None)
+    assert table.settled_calls(WINDOW, {CALL: 7}) == frozenset()
+    table.completed(other, rendered(other), {}, None)
+    assert table.settled_calls(WINDOW, {CALL: 7}) == {CALL}
+    assert table.settled_calls(WINDOW, {CALL: 8}) == frozenset()
+    assert table.settled_calls(NEXT, {CALL: 7}) == frozenset()
+    table.plan(WINDOW, [replace(each, inputs_hash=8) for each in both])
+    assert table.settled_calls(WINDOW, {CALL: 8}) == {CALL}
+
+
+def test_a_recording_that_lacks_its_key_is_never_settled(engine: Engine):
+    table = Recordings(engine)
+    table.plan(WINDOW, [replace(wanted(plan(31)), inputs_hash=7)])
+    table.failed(uuid(31), "NO_KEY", "no key", None)
+    assert table.settled_calls(WINDOW, {CALL: 7}) == frozenset()
+
+
+def test_rows_of_settled_calls_are_left_alone(engine: Engine):
+    table = Recordings(engine)
+    table.plan(WINDOW, [missing()])
+    table.plan(WINDOW, [], settled_calls=[CALL])
+    assert shown(engine) == [("50", "FAILED", True)]
+    table.plan(WINDOW, [])
+    assert shown(engine) == []

@@ -123,6 +123,7 @@ STATEMENTS = (
         attempts integer DEFAULT '0' NOT NULL,
         next_attempt_at timestamptz,
         manifest_ids text[] NOT NULL,
+        inputs_hash bigint,
         rule_id text,
         rule_version text,
         start_time timestamptz,
