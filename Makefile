@@ -17,8 +17,9 @@ BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-dev.lock
 LOCK_TOOLS := .venv-lock
 PIP_TOOLS := pip-tools==7.6.2
-# Test processes; each has a database server of its own. 0: all in one, for a debugger.
-WORKERS := 2
+# Test processes; each has a database server of its own. One more than the cores of a small machine, as tests wait half
+# of the time. 0: all in one, for a debugger.
+WORKERS := 3
 BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py benchmarks/enrich.py \
 	benchmarks/outbox.py benchmarks/mix.py
 
@@ -53,7 +54,7 @@ up: $(PROJECT) ## database, web UI and daemon; Ctrl-C ends all
 	@$(BIN)/cx-pipeline up
 
 .PHONY: test
-test: $(PROJECT) $(DEVELOPMENT) ## all tests, two at a time; PYTEST_ARGS='-k window' chooses some
+test: $(PROJECT) $(DEVELOPMENT) ## all tests, three at a time; PYTEST_ARGS='-k window' chooses some
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # How long the loops are; `make test` runs a few rounds of each.

@@ -1,5 +1,16 @@
 """What all tests share: a real PostgreSQL."""
 
+import pytest
+
 from cx_pipeline_tests.database import database_server, database_template, database_url, engine
+
+LONGEST_FIRST = ("/end_to_end/", "/orchestration/test_up.py")
+"""Tests of a minute, that mostly wait: begun last, one of them would keep all processes but one idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest; else in the order of their files."""
+    items.sort(key=lambda item: not any(part in item.path.as_posix() for part in LONGEST_FIRST))
+
 
 __all__ = ["database_server", "database_template", "database_url", "engine"]
