@@ -42,6 +42,8 @@ OTHER_PHONE: of another phone of the extension, while the leg's own was recorded
 
 _FITTING = 0.5
 """Of the shorter of file and leg, how much must overlap."""
+_LEAST_OF_LINE_US = 10_000_000
+"""Of a file of a whole line at least half of so much must lie in a leg."""
 _AS_GOOD = 0.8
 """From this share of the best overlap on another leg fits as well."""
 
@@ -103,8 +105,7 @@ def _scored(pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.
     """
     spans = with_spans(pairs, files, legs).join(files.select("file", "is_shared", "side"), on="file")
     overlap = _overlap("leg_begin", "leg_end")
-    length = pl.min_horizontal(pl.col("end") - pl.col("begin"), pl.col("leg_end") - pl.col("leg_begin"))
-    met = spans.with_columns(overlap=overlap, length=length).filter(pl.col("overlap") > 0)
+    met = spans.with_columns(overlap=overlap, length=_length()).filter(pl.col("overlap") > 0)
     holds = (
         legs.select("leg", hold="hold_segments")
         .explode("hold")
@@ -137,6 +138,21 @@ def _scored(pairs: pl.DataFrame, files: pl.DataFrame, legs: pl.DataFrame) -> pl.
         is_fitting=pl.when(by_time).then(is_talk | (pl.col("is_shared") & is_within)).otherwise(is_within),
         is_within=is_within,
     ).with_columns(is_possible=pl.col("is_fitting") | ~by_time)
+
+
+def _length() -> pl.Expr:
+    """What the overlap is measured against: the shorter of file and leg.
+
+    A file of a whole line began when the caller began to wait: of it only what comes after the leg's begin counts, but
+    never less than some seconds.
+    """
+    file, leg = pl.col("end") - pl.col("begin"), pl.col("leg_end") - pl.col("leg_begin")
+    shorter = pl.min_horizontal(file, leg)
+    after_begin = pl.col("end") - pl.max_horizontal("begin", "leg_begin")
+    of_line = pl.max_horizontal(
+        pl.min_horizontal(after_begin, leg), pl.min_horizontal(shorter, _LEAST_OF_LINE_US)
+    )
+    return pl.when(pl.col("is_shared")).then(of_line).otherwise(shorter)
 
 
 def _overlap(begin: str, end: str) -> pl.Expr:

@@ -235,6 +235,35 @@ def test_a_caller_who_waited_long_and_was_held_long_is_found_by_the_little_talk_
     assert outcome.matched() == {"s": ["A"]}
 
 
+def test_of_a_line_only_what_comes_after_the_legs_begin_is_measured() -> None:
+    """Twenty-eight seconds of waiting, then a recorder that broke off after twenty-seven of fifty-nine seconds of talk."""
+    outcome = recorded(
+        """
+        leg | ext  | start | end  | other
+        A   | 1005 | 0:28  | 1:27 | +18005550199
+        """,
+        """
+        file | side | type   | start | length | calling      | called
+        s    | both | SIPREC | 0:00  | 0:55   | +18005550199 | 8001
+        """,
+    )
+    assert outcome.matched() == {"s": ["A"]}
+
+
+def test_a_line_that_only_just_reaches_into_a_leg_is_not_its_own() -> None:
+    outcome = recorded(
+        """
+        leg | ext  | start | end  | other
+        A   | 1005 | 0:52  | 3:00 | +18005550199
+        """,
+        """
+        file | side | type   | start | length | calling      | called
+        s    | both | SIPREC | 0:00  | 0:55   | +18005550199 | 8001
+        """,
+    )
+    assert outcome.matched() == {"s": ["(NO_LEG)"]}
+
+
 def test_a_file_of_a_line_serves_all_legs_of_its_call_each_cut_to_its_own() -> None:
     recorded(
         """
