@@ -57,7 +57,7 @@ def database_url(database_server: Postmaster, database_template: str) -> Iterato
     """URI (libpq's form) of a migrated, empty database of this test's own."""
     name = f"test_{next(_numbers)}"
     with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template}".encode())
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
         yield SecretStr(database_server.url(name))
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 

@@ -202,7 +202,11 @@ def test_a_ring_that_others_may_read_or_write_is_refused(tmp_path: Path, mode: i
         change_ring_file(path, lambda ring: ring)
 
 
-def test_a_ring_that_its_group_may_read_is_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_ring_that_its_group_may_read_is_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whoever configures logging anew, as servers do when they start, may have switched it off.
+    monkeypatch.setattr(logging.getLogger(read_ring_file.__module__), "disabled", False)
     path = tmp_path / "ring.json"
     change_ring_file(path, lambda _: ring_keys(("acme", "k1")))
     with caplog.at_level(logging.WARNING):

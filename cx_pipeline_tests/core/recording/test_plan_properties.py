@@ -21,7 +21,7 @@ from cx_pipeline.core.recording.schema import (
 from cx_pipeline.core.recording.spans import Span, common, length, union, without
 from cx_pipeline_tests.core.recording.recorded_calls import TEN, decision_row, file_row, leg_row, outcome_of
 
-EXAMPLES = int(os.environ.get("CX_STRESS_PLANS", "40"))
+EXAMPLES = int(os.environ.get("CX_STRESS_PLANS", "25"))
 LEG_MS, STEP_MS = 60_000, 7
 times_ms = st.integers(0, LEG_MS // STEP_MS).map(lambda steps: steps * STEP_MS)
 

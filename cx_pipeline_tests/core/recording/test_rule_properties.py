@@ -19,7 +19,7 @@ from cx_pipeline_tests.core.messages.enriched_legs import leg, legs
 from cx_pipeline_tests.core.recording.given_rules import NO_FILES, TENANT, a_rule, rule_set
 
 pytestmark = pytest.mark.stress
-EXAMPLES = int(os.environ.get("CX_STRESS_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("CX_STRESS_EXAMPLES", "25"))
 EXTENSIONS = ("1005", "1006", "01005", "2000")
 PEOPLE = ("5001", "5002")
 NUMBERS = ("8001", "8002", "+18005550199")
