@@ -6,6 +6,7 @@ import polars as pl
 from rich.console import Console
 from rich.text import Text
 
+from cx_pipeline.cli.rendering.console import time_of_day
 from cx_pipeline.core.recording.schema import COMPLETED, FAILED, SKIPPED
 from cx_pipeline.simulator.audio.comparison import AudioComparison
 
@@ -27,7 +28,10 @@ def print_recordings(console: Console, recordings: pl.DataFrame, heard: AudioCom
             more = f" and {len(of_which) - LEGS_NAMED} more" if len(of_which) > LEGS_NAMED else ""
             console.print(Text(f"  {title:<10} {len(of_which):>4} {reason}: {named}{more}"), soft_wrap=True)
     for row in heard.findings.head(WRONG_SHOWN).iter_rows(named=True):
-        where = f"{row['tenant_id']} {row['root_call_key']} {row['agent_extension']} {row['side']}"
+        where = (
+            f"{row['tenant_id']} {row['root_call_key']} {row['agent_extension']} {row['side']} from "
+            f"{time_of_day(row['start_time'])} by {row['recorder_id']}"
+        )
         console.print(
             Text(
                 f"  heard wrong  {row['kind']}: {where}: {row['detail']} ({row['recording_id']})", style="red"

@@ -111,10 +111,14 @@ def _one_far_end(recording: FinishedRecording, found: list[Expected]) -> list[Ex
 
 
 def channel_content(all_expected: Sequence[Expected], of: Expected, moment: int, count: int) -> Samples:
-    """What the channel of `of` should hold from a moment of it on, with whatever else is mixed into that channel."""
+    """What the channel of `of` should hold from a moment of it on, with whatever else is mixed into that channel.
+
+    An earlier stretch of the same side is not mixed with it: where they overlap, as their recorders' clocks were not
+    known, the later one is heard.
+    """
     mixed = np.zeros(count, dtype=np.float32)
     for other in all_expected:
-        if other.channel != of.channel:
+        if other.channel != of.channel or _gives_way(other, of):
             continue
         # The moment of the other file that is heard at the same place.
         apart = of.place(moment) - other.place(moment)
@@ -122,3 +126,8 @@ def channel_content(all_expected: Sequence[Expected], of: Expected, moment: int,
         if other.start < there + count * MILLION // RATE_HZ and there < other.end:
             mixed += other.content(there, count)
     return mixed
+
+
+def _gives_way(other: Expected, of: Expected) -> bool:
+    is_of_one_side = other.leg_key == of.leg_key and other.row["side"] == of.row["side"]
+    return is_of_one_side and other.place(other.start) < of.place(of.start)
