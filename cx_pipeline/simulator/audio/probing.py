@@ -212,14 +212,15 @@ class _Look:
     def _within(self, expected: Expected) -> tuple[int, int]:
         """The part of a stretch that can lie in the recording.
 
-        A clock that was taken to be another one moves audio over the leg's edges, where it is cut.
+        A clock that was taken to be another one moves audio over the edges of the leg and of its holds, where it is cut.
         """
         if abs(expected.residual) <= CLOCK_TOLERANCE_US:
             return expected.start, expected.end
         length = self._source.frames * MILLION // self._source.samplerate
         first = self._start - expected.place(expected.start) + expected.start
         last = self._start + length - expected.place(expected.end) + expected.end
-        return max(expected.start, first), min(expected.end, last)
+        moved = abs(expected.residual)
+        return max(expected.start + moved, first), min(expected.end - moved, last)
 
     def _probe_at(self, expected: Expected, moment: int, last: int, *, is_start: bool) -> Iterator[_Probe]:
         """The first place from a moment on, within two seconds, at which there is enough to be found."""
