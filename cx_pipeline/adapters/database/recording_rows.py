@@ -144,8 +144,11 @@ def forget_unwanted(
     connection.execute(delete(recording_leg).where(recording_leg.c.recording_id == func.any(removed)))
 
 
-def note_inputs(connection: Connection, wanted: Sequence[WantedRecording]) -> None:
-    """What each was planned of, also where nothing else of its row changes."""
+def note_inputs(connection: Connection, wanted: Sequence[WantedRecording], *, is_described: bool) -> None:
+    """What each was planned of, also where nothing else of its row changes.
+
+    Of finished ones only once they are described anew (`is_described`): until then the call is not settled.
+    """
     rows = [(each.recording_id, each.inputs_hash) for each in wanted]
     given = select(
         func.unnest(cast([row[0] for row in rows], ARRAY(UUID(as_uuid=False)))).label("id"),
@@ -154,7 +157,9 @@ def note_inputs(connection: Connection, wanted: Sequence[WantedRecording]) -> No
     statement = update(recording).values(inputs_hash=given.c.hash)
     connection.execute(
         statement.where(
-            recording.c.recording_id == given.c.id, recording.c.inputs_hash.is_distinct_from(given.c.hash)
+            recording.c.recording_id == given.c.id,
+            recording.c.inputs_hash.is_distinct_from(given.c.hash),
+            (recording.c.state == COMPLETED) if is_described else (recording.c.state != COMPLETED),
         )
     )
 

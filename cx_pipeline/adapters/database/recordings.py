@@ -88,7 +88,7 @@ class Recordings:
             forget_unwanted(connection, window, ids, settled_calls)
             want(connection, window, wanted)
             note_legs(connection, [each.plan for each in wanted if each.plan is not None])
-            note_inputs(connection, wanted)
+            note_inputs(connection, wanted, is_described=False)
             move(connection, window, ids)
             bring_back(connection, wanted)
             discard_skipped(connection, wanted, discard_at or LATEST)
@@ -134,6 +134,15 @@ class Recordings:
             DatabaseUnavailableError: the database does not answer.
         """
         self._update(recording_id, details=dict(details))
+
+    def brought_up_to_date(self, wanted: Sequence[WantedRecording]) -> None:
+        """Note that finished recordings are described by what is known now: their calls may be settled.
+
+        Raises:
+            DatabaseUnavailableError: the database does not answer.
+        """
+        with database_errors("to note recordings"), self._engine.begin() as connection:
+            note_inputs(connection, wanted, is_described=True)
 
     def mixing(self, recording_id: str, state: str = MIXING) -> None:
         """Note that a recording is being made; this counts as an attempt.

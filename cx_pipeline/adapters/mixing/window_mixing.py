@@ -130,6 +130,7 @@ class WindowMixing:
                 write_metadata(RecordingStore(self._settings.recordings_folder), after)
                 self._recordings.described(each.recording_id, after)
                 report.described += 1
+        self._recordings.brought_up_to_date(made)
 
     def _orders(self, due: Sequence[WantedRecording], report: MixingReport) -> Iterator[MixOrder]:
         for each in due:

@@ -263,7 +263,10 @@ def test_a_call_is_settled_once_all_its_rows_are_finished_and_of_the_inputs_that
     assert table.settled_calls(WINDOW, {CALL: 7}) == {CALL}
     assert table.settled_calls(WINDOW, {CALL: 8}) == frozenset()
     assert table.settled_calls(NEXT, {CALL: 7}) == frozenset()
-    table.plan(WINDOW, [replace(each, inputs_hash=8) for each in both])
+    newer = [replace(each, inputs_hash=8) for each in both]
+    table.plan(WINDOW, newer)
+    assert table.settled_calls(WINDOW, {CALL: 8}) == frozenset(), "not described by what is known now"
+    table.brought_up_to_date(newer)
     assert table.settled_calls(WINDOW, {CALL: 8}) == {CALL}
 
 
