@@ -1,10 +1,11 @@
 """What to simulate: how many calls of which kind, where, when, and how badly they are reported."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.simulator.settings_text import from_text
 
 Dialect = Literal["jtapi", "table", "both"]
 
@@ -49,14 +50,7 @@ def noise_from_text(text: str, base: Noise = QUIET) -> Noise:
     Raises:
         ConfigurationError: an unknown name, or a value that is no probability.
     """
-    noise = base
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if part in PRESETS:
-            noise = PRESETS[part]
-            continue
-        name, _, value = part.partition("=")
-        noise = replace(noise, **{name: _noise_value(name, value)})  # type: ignore[arg-type]
-    return noise
+    return from_text(text, base, PRESETS, _noise_value)
 
 
 def _noise_value(name: str, value: str) -> float | bool:

@@ -1,8 +1,9 @@
 """How the simulated recorders record: how many, by which clocks, in which form, and with how much of what goes wrong."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.simulator.settings_text import from_text
 
 PROBABILITIES = (
     "missing_side",
@@ -119,14 +120,7 @@ def trouble_from_text(text: str, base: AudioTrouble = QUIET) -> AudioTrouble:
     Raises:
         ConfigurationError: an unknown name, or a value that does not fit.
     """
-    trouble = base
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if part in PRESETS:
-            trouble = PRESETS[part]
-            continue
-        name, _, value = part.partition("=")
-        trouble = replace(trouble, **{name: _value_of(name, value)})  # type: ignore[arg-type]
-    return trouble
+    return from_text(text, base, PRESETS, _value_of)
 
 
 def _value_of(name: str, value: str) -> float | int | tuple[int, int]:

@@ -1,12 +1,13 @@
 """How the simulated Cisco keeps its records: which flavour, by which clock, and with how much of what real ones do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.simulator.cisco.tables import FLAVOURS, UCCE_VERSIONS, Flavour
+from cx_pipeline.simulator.settings_text import from_text
 from cx_pipeline.simulator.site import TIME_ZONES
 
 PROBABILITIES = (
@@ -150,14 +151,7 @@ def trouble_from_text(text: str, base: Trouble = QUIET) -> Trouble:
     Raises:
         ConfigurationError: an unknown name, or a value that does not fit.
     """
-    trouble = base
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        if part in PRESETS:
-            trouble = PRESETS[part]
-            continue
-        name, _, value = part.partition("=")
-        trouble = replace(trouble, **{name: _value_of(name, value)})  # type: ignore[arg-type]
-    return trouble
+    return from_text(text, base, PRESETS, _value_of)
 
 
 def _value_of(name: str, value: str) -> float | int | tuple[int, int]:

@@ -1,0 +1,29 @@
+"""Plans of the simulator from one line of text, as options of commands give them: `realistic,lost=0.01`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
+
+
+def from_text(text: str, base: T, presets: Mapping[str, T], value_of: Callable[[str, str], object]) -> T:
+    """The preset that the text names last, or `base`, with the settings after it changed.
+
+    Args:
+        text: names of presets, and settings as `name=value`, with commas between them.
+        base: what the settings change as long as no preset is named.
+        presets: by name.
+        value_of: the value of a setting by its name and text; refuses what it does not know.
+    """
+    found = base
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        if part in presets:
+            found = presets[part]
+            continue
+        name, _, value = part.partition("=")
+        found = replace(found, **{name: value_of(name, value)})
+    return found
