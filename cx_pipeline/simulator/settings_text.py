@@ -1,13 +1,17 @@
 """Plans of the simulator from one line of text, as options of commands give them: `realistic,lost=0.01`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import Field, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
-T = TypeVar("T", bound="DataclassInstance")
+class _Plan(Protocol):
+    """Any data class."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+T = TypeVar("T", bound=_Plan)
 
 
 def from_text(text: str, base: T, presets: Mapping[str, T], value_of: Callable[[str, str], object]) -> T:
