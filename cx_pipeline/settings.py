@@ -8,54 +8,28 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    HttpUrl,
-    SecretStr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import BaseModel, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from cx_pipeline.core.calls.rules import CorrelationRules
 from cx_pipeline.core.enrichment.rules import EnrichmentRules
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.core.messages.building import MessageOptions
+from cx_pipeline.gateway_settings import GatewaySettings
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 
-class CiscoSourceSettings(BaseModel):
-    """One of Cisco's reporting databases."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str = Field(min_length=1)
-    """What messages and record ids call it. Changing it makes its records new ones."""
-    flavour: Literal["ucce", "uccx"]
-    connection: SecretStr | None = None
-    """ODBC connection string or DSN (`DSN=hds`), a `postgresql://` URL, or `embedded` for the application's own database."""
-    connection_file: Path | None = None
-    """File that holds the connection instead."""
-    sql_folder: Path | None = None
-    """A site's own statements instead of those of `sql/<flavour>`."""
-    tenants: dict[str, str] = Field(default_factory=dict)
-    """Tenant by peripheral id, `*` for all others. Empty: the records may be of any tenant."""
-    connect_timeout_s: float = Field(default=10, gt=0)
-    statement_timeout_s: float = Field(default=60, gt=0)
-
-    @model_validator(mode="after")
-    def _has_one_connection(self) -> "CiscoSourceSettings":
-        if (self.connection is None) == (self.connection_file is None):
-            raise ValueError(f"the Cisco source {self.name!r} needs either connection or connection_file")
-        return self
-
-
-class Settings(BaseSettings):
+class Settings(GatewaySettings):
     """Settings of one deployment. Secrets have no default and are never printed."""
 
-    model_config = SettingsConfigDict(env_prefix="CX_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CX_",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+    )
 
     home: Path = Field(default_factory=lambda: Path.home() / ".cx-pipeline")
     """Folder of the embedded database, the frames and the demo."""

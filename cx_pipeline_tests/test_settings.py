@@ -7,7 +7,8 @@ import pytest
 from pydantic import SecretStr
 
 from cx_pipeline.core.errors import ConfigurationError
-from cx_pipeline.settings import CiscoSourceSettings, Settings, load_settings
+from cx_pipeline.settings import Settings, load_settings
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 SECRET = "a-secret-that-nobody-prints"
 

@@ -19,7 +19,7 @@ from cx_pipeline.adapters.database.outbox_reading import OutboxReading, StoredMe
 from cx_pipeline.cli.demo_site import LONGEST_DEMO, DemoSite
 from cx_pipeline.core.enrichment.schema import AMBIGUOUS, COMPLETE, PARTIAL, PENDING
 from cx_pipeline.core.messages.outbox_row import DEAD, DELIVERED
-from cx_pipeline.settings import CiscoSourceSettings, Settings
+from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.ccm.authorisation import TOKEN_PATH, ClientCredentials
 from cx_pipeline.simulator.ccm.failures import Failures
 from cx_pipeline.simulator.ccm.manager import ManagerOptions
@@ -28,6 +28,7 @@ from cx_pipeline.simulator.cisco.comparison import MatchComparison, compare_matc
 from cx_pipeline.simulator.cisco.fill import fill
 from cx_pipeline.simulator.cisco.plan import REALISTIC, CiscoPlan
 from cx_pipeline.simulator.cisco.records import SimulatedCisco, simulate_records
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 SOURCE = "simulated"
 CLIENT = "cx-pipeline-demo"

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, text
 
 from cx_pipeline.adapters.cisco.source import CiscoSource
 from cx_pipeline.cli.main import cli
-from cx_pipeline.settings import CiscoSourceSettings
 from cx_pipeline.simulator.cisco.truth import TRUTH_SCHEMA
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 FROM, TO = datetime(2024, 1, 14, tzinfo=UTC), datetime(2024, 1, 17, tzinfo=UTC)
 

@@ -20,12 +20,12 @@ from cx_pipeline.core.enrichment.enrich import Enrichment, enrich
 from cx_pipeline.core.enrichment.reading import distinct
 from cx_pipeline.core.enrichment.rules import DEFAULT_ENRICHMENT_RULES
 from cx_pipeline.core.enrichment.schema import BY_TIME
-from cx_pipeline.settings import CiscoSourceSettings
 from cx_pipeline.simulator.cisco.comparison import MatchComparison, compare_matches
 from cx_pipeline.simulator.cisco.fill import fill
 from cx_pipeline.simulator.cisco.plan import CiscoPlan, Trouble
 from cx_pipeline.simulator.cisco.records import SimulatedCisco, simulate_records
 from cx_pipeline.simulator.cisco.tables import Flavour
+from cx_pipeline.system_settings import CiscoSourceSettings
 from cx_pipeline_tests.end_to_end.simulated_site import DAY, SimulatedSite, simulated_site
 
 SEEDS = range(int(os.environ.get("CX_STRESS_SEEDS", "2")))

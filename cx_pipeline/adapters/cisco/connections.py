@@ -17,7 +17,7 @@ from cx_pipeline.adapters.cisco.failures import DriverError, connecting_failed
 from cx_pipeline.adapters.database.connection import APPLICATION_NAME
 from cx_pipeline.adapters.sql_statements import Statement, Value
 from cx_pipeline.core.errors import CxError, SourceRefusedError
-from cx_pipeline.settings import CiscoSourceSettings
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 EMBEDDED = "embedded"
 """The connection that stands for the application's own database, where the simulated Cisco has its tables."""

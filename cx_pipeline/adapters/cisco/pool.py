@@ -14,7 +14,7 @@ from cx_pipeline.adapters.cisco.connections import Driver, Rows, driver_for
 from cx_pipeline.adapters.cisco.failures import DriverError, reading_failed
 from cx_pipeline.adapters.sql_statements import Statement, Value
 from cx_pipeline.core.errors import CxError, SourceUnavailableError
-from cx_pipeline.settings import CiscoSourceSettings
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 ROWS_AT_ONCE = 5_000
 _POOL_SIZE = 2

@@ -7,7 +7,7 @@ import polars as pl
 
 from cx_pipeline.core.enrichment.schema import CISCO_RECORD_SCHEMA
 from cx_pipeline.core.events.call_keys import call_key
-from cx_pipeline.settings import CiscoSourceSettings
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 _ANY_OTHER = "*"
 

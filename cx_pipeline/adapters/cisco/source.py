@@ -16,7 +16,8 @@ from cx_pipeline.adapters.cisco.row_frames import raw_frame
 from cx_pipeline.adapters.database.connection import database_url
 from cx_pipeline.adapters.sql_statements import Statement, Value, load_statement
 from cx_pipeline.core.errors import SourceRefusedError
-from cx_pipeline.settings import CiscoSourceSettings, Settings
+from cx_pipeline.settings import Settings
+from cx_pipeline.system_settings import CiscoSourceSettings
 
 WIDER = timedelta(hours=16)
 """How far local times lie from UTC at most, 14 hours, and two for what an agent does after a call has ended."""

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, insert
 
 from cx_pipeline.adapters.cisco.source import CiscoSource
 from cx_pipeline.adapters.database.postmaster import Postmaster
-from cx_pipeline.settings import CiscoSourceSettings
 from cx_pipeline.simulator.cisco.tables import TABLES, Flavour, create_tables
+from cx_pipeline.system_settings import CiscoSourceSettings
 from cx_pipeline_tests.adapters.cisco.cisco_rows import LONG_AGO
 
 ODBC_DRIVER = "PostgreSQL Unicode"

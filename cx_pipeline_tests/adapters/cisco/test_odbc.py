@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from cx_pipeline.adapters.cisco import pool
 from cx_pipeline.adapters.cisco.connections import OdbcDriver, driver_for
 from cx_pipeline.core.errors import SourceRefusedError
-from cx_pipeline.settings import CiscoSourceSettings
+from cx_pipeline.system_settings import CiscoSourceSettings
 from cx_pipeline_tests.adapters.cisco.cisco_rows import acd, agent, ccd, dialled, records, tcd
 from cx_pipeline_tests.adapters.cisco.conftest import Fill, GuardedServer, OpenSource
 

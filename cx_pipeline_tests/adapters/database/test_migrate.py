@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from pydantic import SecretStr
 from sqlalchemy import Engine, inspect, text
 
-from cx_pipeline.adapters.database import message_tables, recording_tables  # noqa: F401 - all tables are known then
+from cx_pipeline.adapters.database import gateway_tables, message_tables, recording_tables  # noqa: F401 - all tables are known then
 from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.adapters.database.embedded import ensure_databases
 from cx_pipeline.adapters.database.migrate import is_migrated, migrate
