@@ -18,6 +18,8 @@ from cx_pipeline.core.enrichment.column_descriptions import ENRICHED_LEG_COLUMNS
 from cx_pipeline.core.enrichment.schema import CISCO_RECORD_SCHEMA, ENRICHED_LEG_SCHEMA
 from cx_pipeline.core.errors import SchemaError
 from cx_pipeline.core.events.schema import RAW_WINDOW_SCHEMA
+from cx_pipeline.core.linking.column_descriptions import LINK_COLUMNS
+from cx_pipeline.core.linking.schema import RECORDING_LINK_SCHEMA
 from cx_pipeline.core.messages.activities import CCM_VOICE_ACTIVITY_SCHEMA
 from cx_pipeline.core.messages.schema import MAY_BE_NULL, OUTBOX_MESSAGE_SCHEMA
 from cx_pipeline.core.recording.column_descriptions import (
@@ -238,6 +240,14 @@ MIXED_RECORDINGS = FrameContract(
     required=("recording_id", "tenant_id", "kind", "state"),
 )
 
+RECORDING_LINKS = FrameContract(
+    name="recording_links",
+    schema=RECORDING_LINK_SCHEMA,
+    descriptions=LINK_COLUMNS,
+    sort_by=("start_time", "activity_id", "kind"),
+    required=("link_id", "kind", "activity_id", "state"),
+)
+
 _CONTRACTS = (
     RAW_JTAPI_EVENTS,
     CALL_LEGS,
@@ -249,6 +259,7 @@ _CONTRACTS = (
     RAW_RECORDING_MANIFESTS,
     RECORDING_DECISIONS,
     MIXED_RECORDINGS,
+    RECORDING_LINKS,
 )
 FRAMES = {contract.name: contract for contract in _CONTRACTS}
 """Every frame that the pipeline stores, by the name of its asset."""

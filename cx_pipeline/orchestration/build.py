@@ -8,6 +8,7 @@ from cx_pipeline.orchestration.alerts import failure_sensors
 from cx_pipeline.orchestration.assets.enrichment import enrichment_assets
 from cx_pipeline.orchestration.assets.ingest import ingest_assets
 from cx_pipeline.orchestration.assets.legs import leg_assets
+from cx_pipeline.orchestration.assets.links import link_assets
 from cx_pipeline.orchestration.assets.messages import message_assets
 from cx_pipeline.orchestration.assets.recordings import recording_assets
 from cx_pipeline.orchestration.assets.windowed import Windowed
@@ -16,7 +17,14 @@ from cx_pipeline.orchestration.maintenance import prune_job
 from cx_pipeline.orchestration.outbox import outbox_job, outbox_sensor
 from cx_pipeline.orchestration.partitions import window_partitions
 from cx_pipeline.orchestration.recording_ticks import recording_sensor
-from cx_pipeline.orchestration.resources import Cisco, ConversationManager, Database, Frames, Recorders
+from cx_pipeline.orchestration.resources import (
+    Cisco,
+    ConversationManager,
+    Database,
+    Frames,
+    Links,
+    Recorders,
+)
 from cx_pipeline.orchestration.schedules import maintenance_schedule, minute_schedule
 from cx_pipeline.orchestration.sensors import late_data_sensor, listener_sensor, record_sensor
 from cx_pipeline.settings import Settings, load_settings
@@ -42,6 +50,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             "database": dg.ResourceParam[Database](),
             "frames": dg.ResourceParam[Frames](),
             "cisco": dg.ResourceParam[Cisco](),
+            "links": dg.ResourceParam[Links](),
             "recorders": dg.ResourceParam[Recorders](),
             "conversation_manager": dg.ResourceParam[ConversationManager](),
         },
@@ -61,6 +70,7 @@ def _assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[dg.
             *enrichment_assets(windowed),
             *message_assets(windowed),
             *recording_assets(windowed),
+            *link_assets(windowed),
         ]
         return [
             asset

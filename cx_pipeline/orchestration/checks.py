@@ -42,6 +42,10 @@ RECORDING_CHECKS = {
     "nothing_failed": "Every recording that is due was made.",
     "both_voices": "Nearly all recordings hold both voices.",
 }
+LINK_CHECKS = {
+    "link_rate": "Nearly all legs with a recording, of which the conversation manager knows, are linked to it.",
+    "ambiguous_links": "No voice activity fits several recordings alike.",
+}
 LISTENER_CHECKS = {
     "listener_heartbeat": "Every listener that was up within a day gave a sign of life lately, and hears its source.",
 }

@@ -18,8 +18,12 @@ WINDOW_ASSETS = (
 RECORDING_ASSETS = ("raw_recording_manifests", "recording_decisions", "mixed_recordings")
 """Computed by runs of their own, so that neither legs nor messages ever wait for audio."""
 
+LINKS = "recording_links"
+"""Computed last by either: whichever comes second, the messages or the audio, is followed by the link at once."""
+
 WINDOW_JOB = "window_job"
 RECORDING_JOB = "recording_job"
+LINK_JOB = "link_job"
 BACKFILL_JOB = "backfill_job"
 
 MAX_RUNTIME_TAG = "dagster/max_runtime"
@@ -30,7 +34,7 @@ RECORDING_TAG = "cx/recording"
 
 def window_jobs() -> list[UnresolvedAssetJobDefinition]:
     """The hot path and the recordings beside it, which schedule and sensors ask for, and the backfill behind them."""
-    selection = dg.AssetSelection.assets(*WINDOW_ASSETS)
+    selection = dg.AssetSelection.assets(*WINDOW_ASSETS, LINKS)
     return [
         dg.define_asset_job(
             WINDOW_JOB,
@@ -41,14 +45,21 @@ def window_jobs() -> list[UnresolvedAssetJobDefinition]:
         ),
         dg.define_asset_job(
             RECORDING_JOB,
-            selection=dg.AssetSelection.assets(*RECORDING_ASSETS),
+            selection=dg.AssetSelection.assets(*RECORDING_ASSETS, LINKS),
             tags={PRIORITY_TAG: "0", MAX_RUNTIME_TAG: "3600"},
             description="Makes a window's recordings of what the recorders left. Asked for whenever the window's legs "
             "were computed, files came, or something is to be tried again.",
         ),
         dg.define_asset_job(
+            LINK_JOB,
+            selection=dg.AssetSelection.assets("raw_ccm_voice_activities", LINKS),
+            tags={PRIORITY_TAG: "5", MAX_RUNTIME_TAG: "600"},
+            description="Reads a window's list of voice activities again and links what it can. Asked for when messages "
+            "of a window that the minute does not compute any more were delivered at last.",
+        ),
+        dg.define_asset_job(
             BACKFILL_JOB,
-            selection=dg.AssetSelection.assets(*WINDOW_ASSETS, *RECORDING_ASSETS),
+            selection=dg.AssetSelection.assets(*WINDOW_ASSETS, *RECORDING_ASSETS, LINKS),
             tags={PRIORITY_TAG: "-10"},
             description="Computes windows anew, any range in any order, behind what is live.",
         ),

@@ -12,7 +12,7 @@ import dagster as dg
 
 from cx_pipeline.core.pruning import SUPERSEDED_AFTER, FinishedRun, superseded_runs
 from cx_pipeline.core.windows import window_from_key, window_of, windows_between
-from cx_pipeline.orchestration.jobs import RECORDING_ASSETS, WINDOW_ASSETS
+from cx_pipeline.orchestration.jobs import LINKS, RECORDING_ASSETS, WINDOW_ASSETS
 from cx_pipeline.orchestration.resources import Database, Frames, Recorders
 from cx_pipeline.orchestration.running import PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from cx_pipeline.settings import load_settings
@@ -48,7 +48,7 @@ def prune_frames(context: dg.OpExecutionContext, frames: dg.ResourceParam[Frames
     length = load_settings().window_length
     named = {
         frame_path(asset, window_from_key(key, length))
-        for asset in (*WINDOW_ASSETS, *RECORDING_ASSETS)
+        for asset in (*WINDOW_ASSETS, *RECORDING_ASSETS, LINKS)
         for key in context.instance.get_materialized_partitions(dg.AssetKey(asset))
         if _is_of_grid(key, length)
     }
@@ -106,7 +106,7 @@ def newest_materialisations(
     """For each window: the runs that made the newest materialisation of any asset, and the time of the oldest."""
     runs: dict[str, set[str]] = {}
     computed_at: dict[str, datetime] = {}
-    for asset in (*WINDOW_ASSETS, *RECORDING_ASSETS):
+    for asset in (*WINDOW_ASSETS, *RECORDING_ASSETS, LINKS):
         for key, run_id, moment in _newest_of_asset(instance, dg.AssetKey(asset), windows):
             runs.setdefault(key, set()).add(run_id)
             computed_at[key] = min(moment, computed_at.get(key, moment))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # the bodies import what they need: a code location should no
     from cx_pipeline.adapters.database.outbox_reading import OutboxReading
     from cx_pipeline.adapters.database.recordings import Recordings
     from cx_pipeline.adapters.freeswitch.window_manifests import WindowManifests
+    from cx_pipeline.adapters.linking.window_links import LinkReport
     from cx_pipeline.adapters.mixing.raw_streams import Deletion
     from cx_pipeline.adapters.mixing.window_mixing import MixingReport
     from cx_pipeline.adapters.recording_rules.loading import LoadedRules
@@ -191,6 +192,25 @@ class Recorders:
         from cx_pipeline.adapters.storage.recordings import RecordingStore
 
         return len(RecordingStore(load_settings().recordings_folder).remove_leftovers(older_than))
+
+
+class Links:
+    """What ties recordings to voice activities."""
+
+    def link(
+        self,
+        engine: "Engine",
+        window: "Window",
+        *,
+        activities: "pl.DataFrame",
+        legs: "pl.DataFrame",
+        recordings: "pl.DataFrame",
+        now: "datetime",
+    ) -> "LinkReport":
+        """Link a window's voice activities, and write what their conversations are to be told of."""
+        from cx_pipeline.adapters.linking.window_links import link_window
+
+        return link_window(load_settings(), engine, window, activities, legs, recordings, now)
 
 
 class ConversationManager:

@@ -1,0 +1,27 @@
+"""What the columns of the links mean: the registry of frames and the lineage page show it."""
+
+LINK_COLUMNS = {
+    "link_id": "Id of the link: of the activity and the kind, the same for ever.",
+    "kind": "VOICE or SCREEN.",
+    "activity_id": "Id of the voice activity, as the conversation manager's list has it.",
+    "conversation_id": "Conversation of the activity.",
+    "channel_session_id": "Channel session of the activity.",
+    "tenant_id": "Tenant of the leg; null where no leg of ours is known.",
+    "cx_call_id": "Call id of the activity.",
+    "leg_id": "Our leg; null where none is known.",
+    "leg_key": "What the link's address is made of.",
+    "agent_extension": "Extension of the activity.",
+    "start_time": "Begin of the activity, by the conversation manager.",
+    "end_time": "End of the activity, by the conversation manager.",
+    "state": "LINKED, SHOWN (only time ties them), AMBIGUOUS or UNMATCHED.",
+    "reason": "Why it is not linked.",
+    "method": "What ties them: leg_id, call_id or time.",
+    "score": "How well they fit, from 0 to 1.",
+    "evidence": "JSON object: what tied them, and how far their ends lie apart.",
+    "runner_up_id": "The candidate that fits second best.",
+    "runner_up_score": "How well that one fits.",
+    "candidate_id": "The candidate that fits best.",
+    "recording_id": "The recording behind the link.",
+    "version": "Changes whenever what is behind the link does.",
+    "message_id": "Message that tells the conversation; null where none is to.",
+}
