@@ -26,13 +26,14 @@ _UUID = re.compile(
     r"(?P<prefix>customer_leg_)?(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:_[0-9]{1,6})?",
     re.IGNORECASE | re.ASCII,
 )
-_DIALOG = re.compile(
+DIALOG_NAME = re.compile(
     r"(?P<dialog>.+):(?P<agent>[^:]*):(?P<number>[^:]*):"
     r"(?P<time>[0-9]{9,17}(?:\.[0-9]{1,9})?"
     r"|[0-9]{4}-?[0-9]{2}-?[0-9]{2}[Tt ][0-9]{2}:?[0-9]{2}(?::?[0-9]{2}(?:[.,][0-9]{1,9})?)?"
     r"(?:[Zz]|[+-][0-9]{2}(?::?[0-9]{2})?))",
     re.ASCII,
 )
+"""`dialogId:agent:number:time`, without a suffix: the shape of EFSwitch's names and of the keys in links."""
 _STREAM = re.compile(
     r"(?P<key>.+?)_(?P<time>[0-9]{8}T?[0-9]{6}(?:\.[0-9]{1,6})?)Z?(?:_(?P<side>near|far|both))?", re.ASCII
 )
@@ -67,7 +68,7 @@ def facts_of_name(file_path: str) -> NameFacts:
 
 def _of_dialog(stem: str) -> NameFacts | None:
     for text in (stem, _TAKEN.sub("", stem)):
-        if (found := _DIALOG.fullmatch(text)) and (start := moment_of(found["time"])):
+        if (found := DIALOG_NAME.fullmatch(text)) and (start := moment_of(found["time"])):
             return NameFacts(
                 form="DIALOG",
                 dialog_id=found["dialog"],
