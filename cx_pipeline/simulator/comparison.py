@@ -89,7 +89,7 @@ def compare(true_legs: pl.DataFrame, legs: pl.DataFrame) -> Comparison:
     """
     true_legs = true_legs.with_row_index("true_row")
     legs = legs.with_row_index("found_row")
-    pairs = _pairs(true_legs, legs)
+    pairs = leg_pairs(true_legs, legs)
     fields = [name for name in COMPARED if name in true_legs.columns and name in legs.columns]
     paired = pairs.join(true_legs, on="true_row", maintain_order="left").join(
         legs.select("found_row", pl.col(fields).name.suffix("_found")), on="found_row", maintain_order="left"
@@ -117,8 +117,8 @@ def compare(true_legs: pl.DataFrame, legs: pl.DataFrame) -> Comparison:
     )
 
 
-def _pairs(true_legs: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
-    """`true_row` and `found_row` of the legs that are the same leg."""
+def leg_pairs(true_legs: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
+    """`true_row` and `found_row` of the legs that are the same leg, given both frames with these indexes."""
     by_key = _joined(true_legs, legs, KEY)
     true_rest = _placed(true_legs.join(by_key, on="true_row", how="anti"))
     found_rest = _placed(legs.join(by_key, on="found_row", how="anti"))

@@ -81,6 +81,8 @@ class TrafficPlan:
     """Null: as many as the load needs."""
     call_keys_per_tenant: int | None = None
     """How many call keys there are before they come again; null: about a third of a tenant's calls."""
+    first_call_key: int = 167_890
+    """Number of the first call key of a call that a listener reports."""
     let_calls_finish: bool = False
     """Whether calls go on after the span's end; else they are in progress when it is over."""
 

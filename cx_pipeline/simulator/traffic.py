@@ -31,7 +31,7 @@ ROWS_A_CHUNK = 200_000
 CALLS_A_STEP = 500
 TABLE_SHARE_PERCENT = 30
 """Share of the calls that come from the persisted table where both dialects are asked for."""
-FIRST_JTAPI_KEY, FIRST_TABLE_KEY = 167_890, 4_000_000
+FIRST_TABLE_KEY = 4_000_000
 MIN_CALL_KEYS = 32
 
 
@@ -77,7 +77,7 @@ class _Simulation:
         self._span_end = FAR_FUTURE_US if plan.let_calls_finish else microseconds(plan.end)
         self._pools = [AgentPool(tenant) for tenant in site]
         count = plan.call_keys_per_tenant or max(MIN_CALL_KEYS, plan.calls // plan.tenants // 3)
-        self._keys = [CallKeys(1, FIRST_JTAPI_KEY, count, tenant.index) for tenant in site]
+        self._keys = [CallKeys(1, plan.first_call_key, count, tenant.index) for tenant in site]
         self._table_keys = [CallKeys(0, FIRST_TABLE_KEY, count, tenant.index) for tenant in site]
         self._disturbance = Disturbance(plan)
         self.legs: list[tuple[Any, ...]] = []
