@@ -158,6 +158,8 @@ Index(
     postgresql_where=text("raw_deleted_at IS NULL AND state IN ('COMPLETED', 'SKIPPED')"),
 )
 
+Index("recording_by_manifest", recording.c.manifest_ids, postgresql_using="gin")
+
 Index(
     "recording_unfinished",
     recording.c.window_start,

@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from cx_pipeline.core.errors import KeyMissingError
+
+
+class ErasedError(KeyMissingError):
+    """It was erased by its key: nobody can play it again."""
+
 
 class ReadableAudio(Protocol):
     """The bytes of a file as they are played, by place."""
@@ -39,6 +45,8 @@ class Playable:
     place: str = ""
     """Where the source finds it; nobody else reads it, and nobody is told."""
     sealing: str = "none"
+    modified_at: datetime | None = None
+    """When its bytes last changed, where that is known."""
 
 
 class AudioSource(Protocol):
@@ -63,6 +71,6 @@ class AudioSource(Protocol):
 
         Raises:
             InputError: the file is not there any more.
-            KeyMissingError: its key is not in the ring, or was destroyed.
+            KeyMissingError: its key is not in the ring, or was destroyed (`ErasedError`).
             StorageUnavailableError, DestinationUnavailableError: who has it does not answer.
         """

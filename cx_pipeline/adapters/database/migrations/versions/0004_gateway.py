@@ -10,6 +10,7 @@ depends_on = None
 # Written out, not derived from gateway_tables.py: what a migration does must never change with the code.
 
 STATEMENTS = (
+    "CREATE INDEX recording_by_manifest ON recording USING gin (manifest_ids)",
     """
     CREATE TABLE recording_link (
         link_id uuid NOT NULL,
@@ -124,5 +125,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them, with all they hold."""
+    op.execute("DROP INDEX recording_by_manifest")
     for table in ("call_end", "recording_control", "access_log", "screen_recording", "recording_link"):
         op.execute(f"DROP TABLE {table}")
