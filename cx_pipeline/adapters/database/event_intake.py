@@ -11,6 +11,7 @@ from sqlalchemy import (
     Computed,
     Connection,
     Engine,
+    Integer,
     column,
     func,
     literal_column,
@@ -30,6 +31,9 @@ from cx_pipeline.core.errors import DatabaseUnavailableError
 from cx_pipeline.core.events.schema import EVENT_SCHEMA, IDENTITY_COLUMNS
 
 STORED_COLUMNS = ("call_key", "previous_call_key", *EVENT_SCHEMA)
+BATCH = "batch"
+"""Passenger column: the number of the batch in which an event came."""
+ATTEMPTS = 6
 
 MAX_DAYS = 64
 """So many day partitions are written in one transaction at most: each costs locks, of which a server has few."""
@@ -40,6 +44,7 @@ _STAGED = staging_table(
     "jtapi_event_staging",
     jtapi_event,
     STORED_COLUMNS,
+    Column(BATCH, Integer, nullable=False),
     Column("event_id", jtapi_event.c.event_id.type, _EVENT_ID),
 )
 
@@ -58,6 +63,10 @@ _INSERT = (
 # partition, a temporary table. Left alone it went by the time, and compared all events of an instant with each other.
 _BY_ID = tuple(
     text(f"SET LOCAL enable_{method} = off") for method in ("hashjoin", "mergejoin", "material", "seqscan")
+)
+_STORED_BY_BATCH = text(
+    f"SELECT staged.{BATCH}, count(*) FROM {_STAGED.name} AS staged JOIN {jtapi_event.name} AS stored "
+    "USING (event_id, event_time) WHERE stored.xmin = pg_current_xact_id()::xid GROUP BY 1"
 )
 
 
@@ -78,8 +87,10 @@ class InsertCounts:
 class EventIntake:
     """Writes events into the event store. Safe to call twice with the same events, and from several threads."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, attempts: int = ATTEMPTS) -> None:
+        """`attempts`: how often a database that is not there is tried."""
         self._engine = engine
+        self._attempts = attempts
 
     def insert(self, usable: pl.DataFrame) -> InsertCounts:
         """Store the events that are not there yet.
@@ -101,24 +112,43 @@ class EventIntake:
             ConfigurationError: the database has not been migrated.
             PermanentError: the database refuses the events.
         """
-        counts = InsertCounts(0, 0, 0)
-        for batch in _batches_of_few_days(usable):
-            for attempt in stamina.retry_context(on=DatabaseUnavailableError, attempts=6, timeout=60):
+        by_batch = self.insert_batches(usable.with_columns(pl.lit(0).alias(BATCH)))
+        return by_batch.get(0, InsertCounts(0, 0, 0))
+
+    def insert_batches(self, usable: pl.DataFrame) -> dict[int, InsertCounts]:
+        """As `insert`, for several batches in one transaction: the counts of each.
+
+        Args:
+            usable: likewise, and `batch`. Of an event that is in two batches, one of them has stored it.
+
+        Raises:
+            As `insert`.
+        """
+        counts: dict[int, InsertCounts] = {}
+        for part in _parts_of_few_days(usable):
+            for attempt in stamina.retry_context(
+                on=DatabaseUnavailableError, attempts=self._attempts, timeout=60
+            ):
                 with attempt:
-                    inserted = self._insert(batch)
-            counts += inserted
+                    inserted = self._insert(part)
+            for batch, of_batch in inserted.items():
+                counts[batch] = counts.get(batch, InsertCounts(0, 0, 0)) + of_batch
         return counts
 
-    def _insert(self, events: pl.DataFrame) -> InsertCounts:
-        different = first_received(events.select(STORED_COLUMNS))
+    def _insert(self, events: pl.DataFrame) -> dict[int, InsertCounts]:
+        different = first_received(events.select(*STORED_COLUMNS, BATCH))
         with database_errors(f"to store {events.height} events"), self._engine.connect() as connection:
             ensure_partitions(connection, _days(different))
             with connection.begin():
                 stage(connection, _STAGED, different)
                 stored = _insert_staged(connection)
+                by_batch = _by_batch(different)
                 if stored < different.height:
-                    _keep_first_received(connection, _days(different))
-        return InsertCounts(events.height, stored, events.height - stored)
+                    by_batch = _keep_first_received(connection, _days(different))
+        return {
+            batch: InsertCounts(read, by_batch.get(batch, 0), read - by_batch.get(batch, 0))
+            for batch, read in _by_batch(events).items()
+        }
 
 
 def first_received(events: pl.DataFrame) -> pl.DataFrame:
@@ -141,9 +171,15 @@ def _insert_staged(connection: Connection) -> int:
     return connection.execute(_INSERT).rowcount
 
 
-def _keep_first_received(connection: Connection, days: list[date]) -> None:
+def _by_batch(events: pl.DataFrame) -> dict[int, int]:
+    return dict(events.group_by(BATCH).len().iter_rows())
+
+
+def _keep_first_received(connection: Connection, days: list[date]) -> dict[int, int]:
+    """Give stored events the earlier times of arrival of their doubles; how many of each batch were new."""
     for setting in _BY_ID:
         connection.execute(setting)
+    stored_by_batch = {batch: count for batch, count in connection.execute(_STORED_BY_BATCH)}
     for day in days:
         # The partition by its name (the insert holds it): of years of them, the parent would lock all.
         stored = table(partition_name(day), *map(column, ("event_id", "received_at", "arrival_sequence")))
@@ -152,13 +188,14 @@ def _keep_first_received(connection: Connection, days: list[date]) -> None:
             .values(received_at=_STAGED.c.received_at, arrival_sequence=arrival.next_value())
             .where(stored.c.event_id == _STAGED.c.event_id, _STAGED.c.received_at < stored.c.received_at)
         )
+    return stored_by_batch
 
 
 def _days(events: pl.DataFrame) -> list[date]:
     return events["event_time"].dt.date().unique().sort().to_list()
 
 
-def _batches_of_few_days(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
+def _parts_of_few_days(events: pl.DataFrame) -> Iterator[pl.DataFrame]:
     days = _days(events)
     if len(days) <= MAX_DAYS:
         if not events.is_empty():

@@ -103,8 +103,10 @@ class ManifestsRead:
 class Manifests:
     """Writes and reads manifests. All that is written can be written twice, and by several at once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, attempts: int = 6) -> None:
+        """`attempts`: how often a database that is not there is tried."""
         self._engine = engine
+        self._attempts = attempts
 
     def take_in(self, found: pl.DataFrame) -> ManifestCounts:
         """Store manifests; what is known and better stays.
@@ -122,7 +124,9 @@ class Manifests:
         if found.is_empty():
             return ManifestCounts()
         best = _best_of_each(found)
-        for attempt in stamina.retry_context(on=DatabaseUnavailableError, attempts=6, timeout=60):
+        for attempt in stamina.retry_context(
+            on=DatabaseUnavailableError, attempts=self._attempts, timeout=60
+        ):
             with attempt:
                 counts = self._merge(best)
         return ManifestCounts(counts.new, counts.changed, counts.unchanged + found.height - best.height)
@@ -138,7 +142,9 @@ class Manifests:
         """
         if probed.is_empty():
             return 0
-        for attempt in stamina.retry_context(on=DatabaseUnavailableError, attempts=6, timeout=60):
+        for attempt in stamina.retry_context(
+            on=DatabaseUnavailableError, attempts=self._attempts, timeout=60
+        ):
             with attempt:
                 changed = self._note_probes(probed)
         return changed

@@ -23,8 +23,10 @@ _INSERT = (
 class InputQuarantine:
     """Writes into `quarantined_input`. A row is there once, however often its file is read."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, attempts: int = 6) -> None:
+        """`attempts`: how often a database that is not there is tried."""
         self._engine = engine
+        self._attempts = attempts
 
     def record(self, rows: pl.DataFrame, *, file_name: str, file_sha256: str) -> int:
         """Keep rows that could not be used; how many were not there yet.
@@ -47,7 +49,9 @@ class InputQuarantine:
             "reason",
             "row_text",
         )
-        for attempt in stamina.retry_context(on=DatabaseUnavailableError, attempts=6, timeout=60):
+        for attempt in stamina.retry_context(
+            on=DatabaseUnavailableError, attempts=self._attempts, timeout=60
+        ):
             with attempt:
                 new = self._insert(named)
         return new
