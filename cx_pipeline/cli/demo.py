@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from cx_pipeline.adapters.intake.ingestion import FileReport, Ingestion
 from cx_pipeline.adapters.processes.supervisor import Supervisor
 from cx_pipeline.adapters.processes.window_runs import compute_windows
 from cx_pipeline.adapters.storage.exported_frames import write_text_whole
+from cx_pipeline.cli.demo_links import LinkOutcome, follow_links
 from cx_pipeline.cli.demo_recorders import RecordingOutcome, is_sampled, recording_site, recordings_of
 from cx_pipeline.cli.demo_site import (
     LONGEST_DEMO,
@@ -46,10 +47,12 @@ from cx_pipeline.cli.rendering.demo_report import DemoSummary, calls_by_type, pr
 from cx_pipeline.cli.rendering.details_report import print_details
 from cx_pipeline.cli.rendering.explanation_report import print_explanation
 from cx_pipeline.cli.rendering.recordings_report import print_recordings
+from cx_pipeline.cli.running_gateway import running_gateway, with_gateway
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.explanation import Explanation, explain
 from cx_pipeline.core.directory import Directory
 from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.core.job_names import LINK_JOB, RECORDING_JOB, WINDOW_JOB
 from cx_pipeline.settings import Settings, load_settings
 from cx_pipeline.simulator.comparison import Comparison, compare
 
@@ -74,13 +77,13 @@ def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
 
     Beside the phones it simulates Cisco's reporting database, a conversation manager that fails now and then, and
     recorders with wrong clocks and broken files. All legs, their records, their messages and what is heard in their
-    recordings are held against the truth.
+    recordings are held against the truth, and every link to a recording is followed through the gateway.
 
     Everything lies below CX_HOME, in a PostgreSQL that this command starts and stops: no other database is touched,
     whatever CX_DATABASE_URL says. The hour is yesterday's, from 9 UTC on. `cx-pipeline up` shows its windows.
 
     Exit codes: 0 all legs are as they truly were, none has a wrong record, each message arrived once, each recording
-    holds the right voices in time; 1 some are not, or something failed; 2 wrong use.
+    holds the right voices in time, each link plays its leg's recording; 1 some are not, or something failed; 2 wrong use.
     """
     begun = time.monotonic()
     given = load_settings()
@@ -99,12 +102,24 @@ def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
         with recording_site(settings, site, folder, recorded, keep=keep) as recorders:
             _say(console, "Recorded", f"{recorders.audio.files:,} files of {recorders.audio.hours:.1f} hours by "
                  "recorders with wrong clocks and broken files")  # fmt: skip
-            with running_systems(recorders.settings, engine, site, folder) as systems:
-                _compute(console, systems.settings, site, given.home.absolute() / "logs" / "demo.log")
+            with running_systems(with_gateway(recorders.settings, folder), engine, site, folder) as systems:
+                log = given.home.absolute() / "logs" / "demo.log"
+                log.unlink(missing_ok=True)
+                _compute(console, systems.settings, site, [WINDOW_JOB, RECORDING_JOB], log)
+                _deliver(console, systems, engine)
+                # What only now came to be known to the conversation manager can be linked only now.
+                _compute(console, systems.settings, site, [LINK_JOB], log)
                 _deliver(console, systems, engine)
                 outcome = outcome_of(engine, site, systems)
-            heard = recordings_of(engine, site, recorders)
-        comparison, summary = _compare(engine, site, reports, outcome, heard, begun)
+                heard = recordings_of(engine, site, recorders)
+                with running_gateway(systems.settings) as gateway_url:
+                    followed = follow_links(engine, site.tenants, heard.rows, gateway_url)
+                _say(
+                    console,
+                    "Followed",
+                    f"{followed.links:,} links to recordings, {followed.playing:,} of them play",
+                )
+        comparison, summary = _compare(engine, site, reports, outcome, heard, followed, begun)
         write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
         console.print()
         _explain_one(console, engine, settings, site, directory, recorded)
@@ -113,12 +128,12 @@ def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
         print_recordings(console, heard.rows, heard.comparison)
         if not keep:
             remove_files(site, folder)
-    if not (comparison.is_equal and outcome.is_right and heard.is_right):
+    if not (comparison.is_equal and outcome.is_right and heard.is_right and followed.is_right):
         sys.exit(EXIT_FOUND_PROBLEMS)
 
 
-def _compute(console: Console, settings: Settings, site: DemoSite, log: Path) -> None:
-    for computed in compute_windows(settings, site.windows, log):
+def _compute(console: Console, settings: Settings, site: DemoSite, jobs: Sequence[str], log: Path) -> None:
+    for computed in compute_windows(settings, site.windows, jobs, log):
         _say(console, "Computed", f"window {computed.window} ({computed.job}, run {computed.run_id[:8]})")
 
 
@@ -193,6 +208,7 @@ def _compare(
     reports: list[FileReport],
     outcome: Outcome,
     heard: RecordingOutcome,
+    followed: LinkOutcome,
     begun: float,
 ) -> tuple[Comparison, DemoSummary]:
     """Hold what the tables have of this hour against what truly happened."""
@@ -232,6 +248,9 @@ def _compare(
         mix_seconds=heard.mix_seconds,
         max_offset_error_ms=heard.comparison.max_offset_error_ms,
         swapped_channels=heard.comparison.swapped_channels,
+        links=followed.links,
+        wrong_links=followed.wrong,
+        links_playing=followed.playing,
     )
     return comparison, summary
 

@@ -39,6 +39,15 @@ OWN_SYSTEMS = (
     "key_ring",
     "raw_retention",
     "lost_after",
+    "gateway_",
+    "oidc_",
+    "session_",
+    "link_",
+    "eleveo",
+    "screen_",
+    "event_sockets",
+    "jtapi_ha_mode",
+    "consul_",
 )
 
 

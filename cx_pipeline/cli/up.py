@@ -1,52 +1,25 @@
-"""`cx-pipeline up`: database, web UI and daemon together, until Ctrl-C."""
+"""`cx-pipeline up`: database, web UI, daemon and gateway together, until Ctrl-C."""
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FrameType
 
 import click
-import httpx
 
 from cx_pipeline.adapters.database.connection import open_engine
 from cx_pipeline.adapters.database.embedded import find_embedded, start_embedded, stop_embedded
 from cx_pipeline.adapters.database.migrate import migrate
-from cx_pipeline.adapters.processes.dagster_home import (
-    DEFINITIONS,
-    LOCATION,
-    DagsterHome,
-    prepare_dagster_home,
-)
-from cx_pipeline.adapters.processes.supervisor import Program, Supervisor
-from cx_pipeline.core.errors import ConfigurationError, CxError, DatabaseUnavailableError
+from cx_pipeline.adapters.processes.supervisor import Supervisor
+from cx_pipeline.cli.running_site import RunningSite, running_site
+from cx_pipeline.core.errors import DatabaseUnavailableError
 from cx_pipeline.settings import Settings, load_settings
 
-READY_TIMEOUT_S = 180.0
 _STEP_S = 0.2
-_REQUEST_TIMEOUT_S = 10.0
-_PREPARE_TIMEOUT_S = 300
-_STATUS = """
-{
-  workspaceOrError { ... on Workspace { locationEntries {
-    locationOrLoadError { __typename ... on PythonError { message } }
-  } } }
-  instance { daemonHealth { allDaemonStatuses { required healthy } } }
-}
-"""
-
-
-_UNREACHABLE = "DagsterUserCodeUnreachableError"
-"""The web UI asked before the code server answered; it asks again."""
-
-
-class NotReadyError(CxError):
-    """The web UI or the code location did not come up."""
 
 
 class _Ended(BaseException):
@@ -59,10 +32,11 @@ class _Ended(BaseException):
 @click.option(
     "--once-ready",
     metavar="COMMAND",
-    help="Run this command when all is up ($CX_UP_URL is the address), then end with its exit code.",
+    help="Run this command when all is up ($CX_UP_URL and $CX_UP_GATEWAY_URL are the addresses), then end with its exit "
+    "code.",
 )
 def up(host: str, port: int, once_ready: str | None) -> None:
-    """Start database, web UI and daemon; Ctrl-C ends all.
+    """Start database, gateway, web UI and daemon; Ctrl-C ends all.
 
     The schedule and the sensors are on: the open window is computed each minute, and windows for which something
     came late are computed anew.
@@ -73,103 +47,22 @@ def up(host: str, port: int, once_ready: str | None) -> None:
         engine = open_engine(settings)
         migrate(engine)
         engine.dispose()
-        home = prepare_dagster_home(settings)
-        _prepare_storage(home)
-        port = _free_port(host, port)
-        url, logs = f"http://{host}:{port}", settings.home.absolute() / "logs"
-        with Supervisor({**home.environment, "CX_PUBLIC_URL": _public_url(settings, url)}) as supervisor:
-            click.echo("Starting web UI and daemon")
-            _guard_database(settings, supervisor)
-            code_server, *others = _programs(home, logs, host, port)
-            supervisor.start(code_server)
-            _wait_until(lambda: _listens(home.socket), supervisor, logs)
-            for program in others:
-                supervisor.start(program)
-            with httpx.Client(base_url=url, timeout=_REQUEST_TIMEOUT_S, trust_env=False) as client:
-                _wait_until(lambda: _is_ready(client), supervisor, logs)
-            click.echo(f"Ready: {url}   (logs: {logs})")
+        click.echo("Starting gateway, web UI and daemon")
+        with running_site(
+            settings, host=host, port=port, prepared=lambda supervisor: _guard_database(settings, supervisor)
+        ) as site:
+            click.echo(f"Ready: {site.url}   (logs: {site.logs})")
+            click.echo(f"Calls and recordings: {site.gateway_url}/calls")
             if once_ready is not None:
-                sys.exit(_exit_code_of(once_ready, url))
+                sys.exit(_exit_code_of(once_ready, site))
             click.echo("Ctrl-C ends all.")
-            _look_after(settings, supervisor)
+            _look_after(settings, site.supervisor)
 
 
-def _exit_code_of(command: str, url: str) -> int:
-    environment = {**os.environ, "CX_UP_URL": url}
+def _exit_code_of(command: str, site: RunningSite) -> int:
+    environment = {**os.environ, "CX_UP_URL": site.url, "CX_UP_GATEWAY_URL": site.gateway_url}
     # The user's own command line, given to the user's own shell.
     return subprocess.run(command, shell=True, env=environment, check=False).returncode  # noqa: S602
-
-
-def _programs(home: DagsterHome, logs: Path, host: str, port: int) -> list[Program]:
-    """Code server first, as the two others ask it."""
-    workspace = ["--workspace", str(home.workspace)]
-    python = [sys.executable, "-m"]
-    code_server = [
-        *python,
-        "dagster",
-        "api",
-        "grpc",
-        "--socket",
-        str(home.socket),
-        "--module-name",
-        DEFINITIONS,
-    ]
-    web = [*python, "dagster_webserver", "--host", host, "--port", str(port), *workspace]
-    return [
-        Program("code server", [*code_server, "--location-name", LOCATION], logs / "code-server.log"),
-        Program("web UI", web, logs / "web.log"),
-        Program("daemon", [*python, "dagster._daemon", "run", *workspace], logs / "daemon.log"),
-    ]
-
-
-def _prepare_storage(home: DagsterHome) -> None:
-    """Make Dagster's tables before its processes start, in a process of its own: this one does not load Dagster."""
-    prepared = subprocess.run(
-        [sys.executable, "-m", "cx_pipeline.orchestration.prepare"],
-        env={**os.environ, **home.environment},
-        capture_output=True,
-        text=True,
-        timeout=_PREPARE_TIMEOUT_S,
-        check=False,
-    )
-    if prepared.returncode:
-        last = (prepared.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise NotReadyError(f"Dagster's storage could not be made ready: {last}")
-
-
-def _wait_until(condition: Callable[[], bool], supervisor: Supervisor, logs: Path) -> None:
-    deadline = time.monotonic() + READY_TIMEOUT_S
-    while not condition():
-        fallen = supervisor.revive()
-        if fallen or time.monotonic() > deadline:
-            what = f"the {fallen[0]} ended" if fallen else f"not ready after {READY_TIMEOUT_S:.0f} s"
-            raise NotReadyError(f"{what}: see the logs in {logs}")
-        time.sleep(_STEP_S)
-
-
-def _listens(path: Path) -> bool:
-    """Whether somebody accepts connections at a socket; what a killed server left behind accepts none."""
-    with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
-
-
-def _is_ready(client: httpx.Client) -> bool:
-    """Whether the web UI answers, the definitions are loaded, and the daemon is at work."""
-    try:
-        answer = client.post("/graphql", json={"query": _STATUS})
-    except httpx.TransportError:
-        return False
-    if not answer.is_success:
-        return False
-    data = answer.json()["data"]
-    for entry in data["workspaceOrError"].get("locationEntries", []):
-        loaded = entry["locationOrLoadError"] or {}
-        if loaded.get("__typename") == "PythonError" and _UNREACHABLE not in loaded["message"]:
-            raise NotReadyError(f"the definitions cannot be loaded: {loaded['message'].strip()}")
-        if loaded.get("__typename") == "RepositoryLocation":
-            daemons = data["instance"]["daemonHealth"]["allDaemonStatuses"]
-            return all(daemon["healthy"] for daemon in daemons if daemon["required"])
-    return False
 
 
 def _look_after(settings: Settings, supervisor: Supervisor) -> None:
@@ -220,19 +113,3 @@ def _ending_on_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _public_url(settings: Settings, url: str) -> str:
-    return str(settings.public_url) if "public_url" in settings.model_fields_set else url
-
-
-def _free_port(host: str, port: int) -> int:
-    """The port, or a free one for 0; web UI and links have to agree on it before it is taken."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            message = f"cannot listen at {host}:{port} ({error.strerror}): choose another with --port, 0 takes a free one"
-            raise ConfigurationError(message) from None
-        return int(probe.getsockname()[1])

@@ -13,6 +13,7 @@ from cx_pipeline.orchestration.assets.messages import message_assets
 from cx_pipeline.orchestration.assets.recordings import recording_assets
 from cx_pipeline.orchestration.assets.windowed import Windowed
 from cx_pipeline.orchestration.jobs import window_jobs
+from cx_pipeline.orchestration.link_ticks import link_sensor
 from cx_pipeline.orchestration.maintenance import prune_job
 from cx_pipeline.orchestration.outbox import outbox_job, outbox_sensor
 from cx_pipeline.orchestration.partitions import window_partitions
@@ -43,6 +44,7 @@ def build_definitions(settings: Settings | None = None) -> dg.Definitions:
             late_data_sensor(settings, partitions),
             record_sensor(settings, partitions),
             recording_sensor(settings, partitions),
+            link_sensor(settings, partitions),
             outbox_sensor(settings),
             *failure_sensors(),
         ],

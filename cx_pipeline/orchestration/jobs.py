@@ -3,6 +3,8 @@
 import dagster as dg
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
+from cx_pipeline.core.job_names import BACKFILL_JOB, LINK_JOB, RECORDING_JOB, WINDOW_JOB
+
 WINDOW_ASSETS = (
     "raw_jtapi_events",
     "call_legs",
@@ -21,10 +23,6 @@ RECORDING_ASSETS = ("raw_recording_manifests", "recording_decisions", "mixed_rec
 LINKS = "recording_links"
 """Computed last by either: whichever comes second, the messages or the audio, is followed by the link at once."""
 
-WINDOW_JOB = "window_job"
-RECORDING_JOB = "recording_job"
-LINK_JOB = "link_job"
-BACKFILL_JOB = "backfill_job"
 
 MAX_RUNTIME_TAG = "dagster/max_runtime"
 PRIORITY_TAG = "dagster/priority"

@@ -1,15 +1,15 @@
-"""Computes windows through Dagster in this process: `python -m cx_pipeline.orchestration.launch FIRST [LAST]`.
+"""Computes windows through Dagster in this process: `python -m cx_pipeline.orchestration.launch JOBS FIRST [LAST]`.
 
 For the demo and for who has no daemon: the runs, their checks and their materialisations stand in Dagster's storage as
-those of the daemon do, and the UI shows them. Each window is a run of its own, and so are its recordings where there are
-recorders. What a run did is printed as one JSON object a line: window, job, run_id, is_success, error (null, or its first
+those of the daemon do, and the UI shows them. Each window is a run of its own for each of the jobs (their names, with commas
+between them). What a run did is printed as one JSON object a line: window, job, run_id, is_success, error (null, or its first
 line), is_last (whether the window needs no other).
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TextIO
@@ -20,7 +20,6 @@ from cx_pipeline.adapters.processes.dagster_home import prepare_dagster_home
 from cx_pipeline.core.alerting import first_error_line
 from cx_pipeline.core.windows import Window, window_from_key, windows_between
 from cx_pipeline.orchestration.build import build_definitions
-from cx_pipeline.orchestration.jobs import RECORDING_JOB, WINDOW_JOB
 from cx_pipeline.orchestration.run_failures import what_failed
 from cx_pipeline.settings import Settings, load_settings
 
@@ -37,8 +36,10 @@ class WindowRun:
     is_last: bool
 
 
-def compute_windows(settings: Settings, windows: Iterable[Window]) -> Iterator[WindowRun]:
-    """Compute windows one after the other, each by one run of Dagster or two; yields each run as it ends.
+def compute_windows(
+    settings: Settings, windows: Iterable[Window], jobs: Sequence[str]
+) -> Iterator[WindowRun]:
+    """Compute windows one after the other, each by a run of each job; yields each run as it ends.
 
     A run that fails does not end it: the next window is computed all the same.
 
@@ -47,14 +48,13 @@ def compute_windows(settings: Settings, windows: Iterable[Window]) -> Iterator[W
         DatabaseUnavailableError: the embedded database did not start.
     """
     definitions = build_definitions(settings)
-    names = [WINDOW_JOB, RECORDING_JOB] if settings.has_recorders else [WINDOW_JOB]
     with dagster_instance(settings) as instance:
-        for window, name in ((window, name) for window in windows for name in names):
+        for window, name in ((window, name) for window in windows for name in jobs):
             result = definitions.resolve_job_def(name).execute_in_process(
                 partition_key=window.key, instance=instance, raise_on_error=False
             )
             error = None if result.success else first_error_line(what_failed(instance, result.run_id)[1])
-            yield WindowRun(window.key, name, result.run_id, result.success, error, name == names[-1])
+            yield WindowRun(window.key, name, result.run_id, result.success, error, name == jobs[-1])
 
 
 @contextmanager
@@ -80,12 +80,13 @@ def _environment(wanted: Mapping[str, str]) -> Iterator[None]:
 
 
 def main(arguments: list[str]) -> int:
-    """Compute the windows from the first key to the last; exit code 1 if any failed."""
+    """Compute the windows from the first key to the last by some jobs; exit code 1 if any failed."""
     told = _own_standard_output()
     settings = load_settings()
-    first, last = (window_from_key(key, settings.window_length) for key in (arguments[0], arguments[-1]))
+    first, last = (window_from_key(key, settings.window_length) for key in (arguments[1], arguments[-1]))
+    windows = windows_between(first.start, last.end, settings.window_length)
     failed = 0
-    for run in compute_windows(settings, windows_between(first.start, last.end, settings.window_length)):
+    for run in compute_windows(settings, windows, arguments[0].split(",")):
         told.write(json.dumps(asdict(run)) + "\n")
         told.flush()
         failed += not run.is_success

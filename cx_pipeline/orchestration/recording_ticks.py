@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 from pydantic import TypeAdapter, ValidationError
 
+from cx_pipeline.core.job_names import RECORDING_JOB
 from cx_pipeline.core.recording.asking import AskingState, recordings_to_ask_for
 from cx_pipeline.core.windows import window_of
-from cx_pipeline.orchestration.jobs import RECORDING_JOB, RECORDING_TAG
+from cx_pipeline.orchestration.jobs import RECORDING_TAG
 from cx_pipeline.orchestration.partitions import is_window
 from cx_pipeline.orchestration.resources import Database
 from cx_pipeline.orchestration.running import RANGE_END_TAG, RANGE_START_TAG, windows_being_recorded

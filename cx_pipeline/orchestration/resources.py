@@ -97,6 +97,12 @@ class Database:
 
         return ManifestArrivals(self.engine())
 
+    def windows_told_late(self, since: "datetime") -> "dict[datetime, datetime]":
+        """Windows that are to be linked again, and what for."""
+        from cx_pipeline.adapters.database.unlinked import windows_told_late
+
+        return windows_told_late(self.engine(), since)
+
     def recording_rules(self) -> "LoadedRules":
         """The recording rules in force."""
         from cx_pipeline.adapters.recording_rules.loading import load_rules

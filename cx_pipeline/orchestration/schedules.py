@@ -4,8 +4,8 @@ from datetime import UTC, timedelta
 
 import dagster as dg
 
+from cx_pipeline.core.job_names import WINDOW_JOB
 from cx_pipeline.core.scheduling import windows_to_refresh
-from cx_pipeline.orchestration.jobs import WINDOW_JOB
 from cx_pipeline.orchestration.maintenance import prune_job
 from cx_pipeline.orchestration.partitions import is_window
 from cx_pipeline.orchestration.running import windows_with_a_run

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 from pydantic import TypeAdapter, ValidationError
 
+from cx_pipeline.core.job_names import WINDOW_JOB
 from cx_pipeline.core.scheduling import (
     LateState,
     as_of,
@@ -17,7 +18,6 @@ from cx_pipeline.core.scheduling import (
     windows_to_refresh,
 )
 from cx_pipeline.core.windows import Window, window_from_key, window_of
-from cx_pipeline.orchestration.jobs import WINDOW_JOB
 from cx_pipeline.orchestration.partitions import is_window
 from cx_pipeline.orchestration.resources import Database
 from cx_pipeline.orchestration.running import windows_with_a_run

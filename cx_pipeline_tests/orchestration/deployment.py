@@ -13,8 +13,8 @@ from cx_pipeline.adapters.storage.frame_store import FrameStore
 from cx_pipeline.core.directory import EMPTY_DIRECTORY
 from cx_pipeline.core.events.intake import prepare
 from cx_pipeline.core.events.schema import with_event_columns
+from cx_pipeline.core.job_names import WINDOW_JOB
 from cx_pipeline.core.windows import Window, window_from_key
-from cx_pipeline.orchestration.jobs import WINDOW_JOB
 from cx_pipeline.settings import Settings
 
 HOUR = timedelta(hours=1)

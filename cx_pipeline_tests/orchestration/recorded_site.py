@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 
-from cx_pipeline.orchestration.jobs import RECORDING_JOB
+from cx_pipeline.core.job_names import RECORDING_JOB
 from cx_pipeline.orchestration.schedules import TRIGGER_TAG
 from cx_pipeline_tests.orchestration.deployment import Deployment
 

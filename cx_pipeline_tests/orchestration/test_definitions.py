@@ -5,7 +5,7 @@ import dagster as dg
 
 from cx_pipeline.core.frames import FRAMES, TABLES
 from cx_pipeline.orchestration.build import build_definitions
-from cx_pipeline.orchestration.jobs import RECORDING_ASSETS, WINDOW_ASSETS
+from cx_pipeline.orchestration.jobs import LINKS, RECORDING_ASSETS, WINDOW_ASSETS
 from cx_pipeline.orchestration.partitions import window_partitions
 from cx_pipeline.settings import Settings
 
@@ -57,6 +57,7 @@ def test_each_asset_comes_from_those_that_it_reads_or_has_to_wait_for():
         "raw_recording_manifests": set(),
         "recording_decisions": {"enriched_call_legs", "raw_recording_manifests"},
         "mixed_recordings": {"recording_decisions", "raw_recording_manifests"},
+        "recording_links": {"mixed_recordings", "raw_ccm_voice_activities"},
     }
 
 
@@ -91,6 +92,9 @@ def test_what_must_hold_blocks_and_what_should_hold_does_not():
         ("recording_decisions", "rules"): False,
         ("mixed_recordings", "nothing_failed"): False,
         ("mixed_recordings", "both_voices"): False,
+        ("recording_links", "schema"): True,
+        ("recording_links", "link_rate"): False,
+        ("recording_links", "ambiguous_links"): False,
     }
 
 
@@ -105,6 +109,7 @@ def test_schedules_and_sensors_are_on_from_the_start():
         "late_data_sensor": "RUNNING",
         "record_sensor": "RUNNING",
         "recording_sensor": "RUNNING",
+        "link_sensor": "RUNNING",
         "outbox_sensor": "RUNNING",
         "run_failure_alerts": "RUNNING",
         "check_failure_alerts": "RUNNING",
@@ -131,7 +136,7 @@ def test_windows_of_other_lengths_are_partitions_too():
 def test_a_run_computes_the_assets_in_the_order_in_which_they_are_named():
     graph = build_definitions(SETTINGS).resolve_asset_graph()
     order = [key.to_user_string() for level in graph.toposorted_asset_keys_by_level for key in sorted(level)]
-    named = [*WINDOW_ASSETS, *RECORDING_ASSETS]
+    named = [*WINDOW_ASSETS, *RECORDING_ASSETS, LINKS]
     assert sorted(order) == sorted(named)
     ancestors = {
         name: {key.to_user_string() for key in graph.get_ancestor_asset_keys(dg.AssetKey(name))}
@@ -148,7 +153,7 @@ def test_legs_and_messages_never_wait_for_audio():
         ancestors = {key.to_user_string() for key in graph.get_ancestor_asset_keys(dg.AssetKey(name))}
         assert not ancestors & set(RECORDING_ASSETS)
     hot = definitions.resolve_job_def("window_job").asset_layer.executable_asset_keys
-    assert {key.to_user_string() for key in hot} == set(WINDOW_ASSETS)
+    assert {key.to_user_string() for key in hot} == {*WINDOW_ASSETS, LINKS}
 
 
 def test_drawing_the_graph_loads_no_driver():

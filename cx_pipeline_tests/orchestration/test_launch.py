@@ -4,6 +4,7 @@ import dagster as dg
 import pytest
 from pydantic import SecretStr
 
+from cx_pipeline.core.job_names import WINDOW_JOB
 from cx_pipeline.core.windows import window_from_key
 from cx_pipeline.orchestration.launch import compute_windows, dagster_instance
 from cx_pipeline.orchestration.prepare import GRPC_TAG, fail_abandoned_runs
@@ -26,7 +27,7 @@ def stored(deployment: Deployment, database_url: SecretStr, monkeypatch: pytest.
 def test_windows_are_computed_as_runs_that_dagster_keeps(stored: Deployment):
     stored.store(*call("1_1", TEN, lasts=HOUR / 2))
     windows = [stored.window("2026-03-02-09:00"), stored.window(KEY)]
-    runs = list(compute_windows(load_settings(), windows))
+    runs = list(compute_windows(load_settings(), windows, [WINDOW_JOB]))
     assert [(run.window, run.is_success) for run in runs] == [("2026-03-02-09:00", True), (KEY, True)]
     assert stored.value("SELECT count(*) FROM call_leg") == 1
     with dagster_instance(load_settings()) as instance:
@@ -41,7 +42,7 @@ def test_a_window_that_fails_does_not_end_the_others(stored: Deployment):
     (root / "raw_jtapi_events").mkdir(parents=True)
     (root / "raw_jtapi_events" / "2026-03-02").write_text("")
     windows = [window_from_key(key, HOUR) for key in (KEY, "2026-03-03-10:00")]
-    failed, fine = compute_windows(load_settings(), windows)
+    failed, fine = compute_windows(load_settings(), windows, [WINDOW_JOB])
     assert not failed.is_success
     assert "cannot write" in (failed.error or "")
     assert fine.is_success

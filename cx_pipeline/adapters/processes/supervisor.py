@@ -48,6 +48,11 @@ class Supervisor:
     """
 
     environment: Mapping[str, str]
+    """Beside this process's own variables."""
+    inherited: Mapping[str, str] | None = None
+    """Instead of this process's own variables."""
+    folder: Path | None = None
+    """Where the programs work. Not given: where this process does."""
     _children: list[_Child] = field(default_factory=list)
     _watchdog: "subprocess.Popen[str] | None" = None
     _server: int | None = None
@@ -128,7 +133,8 @@ class Supervisor:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**os.environ, **self.environment},
+                    env={**(os.environ if self.inherited is None else self.inherited), **self.environment},
+                    cwd=self.folder,
                     start_new_session=True,
                 )
         except OSError as error:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Timer
 
-import cx_pipeline
 from cx_pipeline.adapters.processes.dagster_home import prepare_dagster_home
+from cx_pipeline.adapters.processes.own_environment import environment_of
 from cx_pipeline.core.errors import ConfigurationError, PermanentError
 from cx_pipeline.core.windows import Window
 from cx_pipeline.settings import Settings
@@ -32,8 +32,12 @@ class ComputedWindow:
     run_id: str
 
 
-def compute_windows(settings: Settings, windows: Sequence[Window], log: Path) -> Iterator[ComputedWindow]:
-    """Compute adjoining windows one after another, with exactly these settings; what Dagster prints goes to `log`.
+def compute_windows(
+    settings: Settings, windows: Sequence[Window], jobs: Sequence[str], log: Path
+) -> Iterator[ComputedWindow]:
+    """Compute adjoining windows one after another by these jobs, with exactly these settings.
+
+    What Dagster prints is added to `log`.
 
     Raises:
         PermanentError: a run failed, or took too long; the log tells more.
@@ -41,7 +45,7 @@ def compute_windows(settings: Settings, windows: Sequence[Window], log: Path) ->
     """
     home = prepare_dagster_home(settings)
     missing = [window.key for window in windows]
-    with _process(missing, _environment(settings, home.environment), log) as process:
+    with _process(jobs, missing, environment_of(settings, home.environment), log) as process:
         for line in process.stdout or ():
             run = json.loads(line)
             if not run["is_success"]:
@@ -58,26 +62,15 @@ def compute_windows(settings: Settings, windows: Sequence[Window], log: Path) ->
         raise PermanentError(f"the windows {', '.join(missing)} were not computed: see {log}")
 
 
-def _environment(settings: Settings, dagster: Mapping[str, str]) -> dict[str, str]:
-    """What the process sees: of this deployment's settings, none but these."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("CX_")}
-    # The home and the database are named by what Dagster's own configuration reads.
-    own = {name: value for name, value in settings.as_environment().items() if name not in dagster}
-    # It runs in a folder without .env, and imports this package wherever this process found it.
-    package = str(Path(cx_pipeline.__file__).resolve().parents[1])
-    path = os.pathsep.join(filter(None, [package, others.get("PYTHONPATH")]))
-    return {**others, **dagster, **own, "PYTHONPATH": path}
-
-
 @contextmanager
 def _process(
-    keys: Sequence[str], environment: Mapping[str, str], log: Path
+    jobs: Sequence[str], keys: Sequence[str], environment: Mapping[str, str], log: Path
 ) -> "Iterator[subprocess.Popen[str]]":
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as printed:
+        with log.open("ab") as printed:
             process = subprocess.Popen(
-                [sys.executable, "-m", MODULE, keys[0], keys[-1]],
+                [sys.executable, "-m", MODULE, ",".join(jobs), keys[0], keys[-1]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=printed,

@@ -55,6 +55,11 @@ class DemoSummary:
     max_offset_error_ms: float
     """Of the voices heard at the begin of each talk, against the time at which they truly began."""
     swapped_channels: int
+    links: int
+    """Delivered ones, to recordings."""
+    wrong_links: int
+    """Told to another conversation than the leg's, or playing another recording."""
+    links_playing: int
 
     def as_json(self) -> dict[str, object]:
         """The figures by name."""
@@ -93,6 +98,7 @@ def print_summary(
         f"{_rate(summary)}; {summary.excluded:,} excluded by a rule, {summary.lost:,} lost",
         "Heard": f"voices at most {summary.max_offset_error_ms:.1f} ms from where they belong, "
         f"{summary.swapped_channels:,} swapped channels",
+        "Links": f"{summary.links:,} delivered, {summary.links_playing:,} play, {summary.wrong_links:,} wrong",
         "Time": f"{summary.seconds:.1f} s",
     }
     for name, value in rows.items():

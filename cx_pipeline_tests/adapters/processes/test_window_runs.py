@@ -9,6 +9,7 @@ from sqlalchemy import Engine, text
 
 from cx_pipeline.adapters.processes.window_runs import compute_windows
 from cx_pipeline.core.errors import PermanentError
+from cx_pipeline.core.job_names import WINDOW_JOB
 from cx_pipeline.core.windows import Window
 from cx_pipeline.settings import Settings
 
@@ -31,7 +32,7 @@ def test_windows_that_cannot_be_computed_are_named_with_the_log(
     )
     log = tmp_path / "logs" / "runs.log"
     with pytest.raises(PermanentError) as told:
-        list(compute_windows(settings, [WINDOW], log))
+        list(compute_windows(settings, [WINDOW], [WINDOW_JOB], log))
     assert f"2026-03-02-09:00 were not computed: see {log}" in str(told.value)
     assert log.read_text()
     assert database_url.get_secret_value() not in str(told.value)
