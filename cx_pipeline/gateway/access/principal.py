@@ -3,32 +3,17 @@
 from dataclasses import dataclass
 from typing import Literal
 
-EVENTS_WRITE = "events:write"
-RECORDERS_WRITE = "recorders:write"
-"""Manifests, call ends, heartbeats and questions for rules: what FreeSWITCH's scripts send."""
-RECORDINGS_CONTROL = "recordings:control"
-"""Pause and resume."""
-RECORDINGS_READ = "recordings:read"
-"""Metadata, the page of a recording, the search for calls."""
-RECORDINGS_PLAY = "recordings:play"
-RECORDINGS_DOWNLOAD = "recordings:download"
-"""Keep the file, beside playing it."""
-METRICS_READ = "metrics:read"
-
-SCOPES = frozenset(
-    {
-        EVENTS_WRITE,
-        RECORDERS_WRITE,
-        RECORDINGS_CONTROL,
-        RECORDINGS_READ,
-        RECORDINGS_PLAY,
-        RECORDINGS_DOWNLOAD,
-        METRICS_READ,
-    }
+from cx_pipeline.core.access_scopes import (
+    ALL_TENANTS,
+    EVENTS_WRITE,
+    METRICS_READ,
+    RECORDERS_WRITE,
+    RECORDINGS_CONTROL,
+    RECORDINGS_DOWNLOAD,
+    RECORDINGS_PLAY,
+    RECORDINGS_READ,
+    SCOPES,
 )
-"""Every scope that a token may have."""
-
-ALL_TENANTS = "*"
 
 Access = Literal["token", "jwt", "session", "signed"]
 
@@ -57,3 +42,18 @@ class Principal:
     def sees(self, tenant_id: str) -> bool:
         """Whether a tenant's data are theirs to see."""
         return self.tenant in (ALL_TENANTS, tenant_id)
+
+
+__all__ = [
+    "ALL_TENANTS",
+    "EVENTS_WRITE",
+    "METRICS_READ",
+    "RECORDERS_WRITE",
+    "RECORDINGS_CONTROL",
+    "RECORDINGS_DOWNLOAD",
+    "RECORDINGS_PLAY",
+    "RECORDINGS_READ",
+    "SCOPES",
+    "Access",
+    "Principal",
+]

@@ -1,0 +1,36 @@
+"""`python -m cx_pipeline.gateway`: the gateway as a process. SIGTERM ends it well, with exit code 0."""
+
+import logging
+import sys
+
+from stamina.instrumentation import set_on_retry_hooks
+
+from cx_pipeline.core.errors import CxError
+from cx_pipeline.gateway.app import create_app
+from cx_pipeline.gateway.serving.logs import set_up_logs
+from cx_pipeline.gateway.serving.server import GatewayServer, listening_socket
+from cx_pipeline.settings import load_settings
+
+EXIT_FAILED = 1
+_log = logging.getLogger("cx_pipeline.gateway")
+
+
+def main() -> int:
+    """Serve until asked to end; the exit code."""
+    set_up_logs()
+    set_on_retry_hooks([])
+    try:
+        settings = load_settings()
+        with listening_socket(settings.gateway_host, settings.gateway_port) as socket:
+            # With port 0 the address is known only now, and the login leads back to it.
+            settings = settings.model_copy(update={"gateway_port": socket.getsockname()[1]})
+            server = GatewayServer(create_app(settings), settings)
+            server.run(sockets=[socket])
+    except CxError as error:
+        _log.error("%s", error)
+        return EXIT_FAILED
+    return 0 if server.started else EXIT_FAILED
+
+
+if __name__ == "__main__":
+    sys.exit(main())

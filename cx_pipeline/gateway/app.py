@@ -1,0 +1,82 @@
+"""The gateway as one ASGI application: its rooms, and what stands between them and the world."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI
+from sqlalchemy import Engine
+
+from cx_pipeline import __version__
+from cx_pipeline.adapters.database.connection import open_engine
+from cx_pipeline.gateway.access import service as access
+from cx_pipeline.gateway.limits.body import BodyLimit
+from cx_pipeline.gateway.limits.clients import TrueClient
+from cx_pipeline.gateway.limits.rate import RateLimit
+from cx_pipeline.gateway.metrics import Metrics
+from cx_pipeline.gateway.problem_answers import ProblemAnswers, add_problem_handlers
+from cx_pipeline.gateway.request_record import RequestRecord
+from cx_pipeline.gateway.security_headers import SecurityHeaders
+from cx_pipeline.settings import Settings
+
+_MEGABYTE = 1_000_000
+_Service = Callable[[Settings, Engine, Metrics], AbstractAsyncContextManager[Any]]
+
+SERVICES: dict[str, _Service] = {
+    "access": access.open_service,
+}
+"""What opens each room's service; routes reach it as `request.app.state.<room>`."""
+
+ROUTERS = ()
+"""The rooms' routers. Fixed paths stand before those that begin with a leg's key, which may be anything."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application. Nothing is opened before its lifespan begins.
+
+    Raises:
+        ConfigurationError: the settings of the gateway are wrong.
+    """
+    app = FastAPI(
+        title="cx-pipeline gateway",
+        version=__version__,
+        docs_url=None,  # FastAPI's pages load their scripts from elsewhere
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=_lifespan,
+        redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )
+    app.state.settings = settings
+    app.state.metrics = Metrics()
+    for router in ROUTERS:
+        app.include_router(router)
+    add_problem_handlers(app)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """What each request passes through; the last one added is the first one passed."""
+    app.add_middleware(BodyLimit, most_bytes=int(settings.gateway_body_mb * _MEGABYTE))
+    app.add_middleware(ProblemAnswers)
+    app.add_middleware(RateLimit, requests_per_s=settings.gateway_requests_per_s)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestRecord, metrics=app.state.metrics)
+    app.add_middleware(TrueClient, trusted_proxies=settings.gateway_trusted_proxies)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Open the rooms, one after the other, and close them in the opposite order."""
+    settings: Settings = app.state.settings
+    async with AsyncExitStack() as stack:
+        # A server that is set is not asked yet: it may be away. The embedded one is started where it does not run.
+        engine = await anyio.to_thread.run_sync(open_engine, settings)
+        stack.callback(engine.dispose)
+        app.state.engine = engine
+        for room, open_service in SERVICES.items():
+            service = await stack.enter_async_context(open_service(settings, engine, app.state.metrics))
+            setattr(app.state, room, service)
+        yield
