@@ -12,7 +12,7 @@ class EventHeard:
     """The listener hears an event."""
 
     due: datetime
-    line: str
+    line: bytes
     """The event as one line of NDJSON."""
 
 

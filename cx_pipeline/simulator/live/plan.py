@@ -12,7 +12,7 @@ from cx_pipeline.simulator.plan import MIN_AGENTS, Noise, TrafficPlan
 from cx_pipeline.simulator.site import BUSY_HOURS_A_CALL
 
 WARM_UP = timedelta(minutes=20)
-"""So long the site has been at work when somebody begins to look: then calls of every usual length end."""
+"""So long calls have been coming when the span begins: then those of every usual length end in it."""
 NOISE = Noise(duplicates=0.02, other_events=0.5)
 """Doubles and events that say nothing; nothing is lost or late, as who measures a delay must know where it began."""
 RECORDS = replace(
@@ -71,14 +71,16 @@ class LivePlan:
     def traffic(self) -> TrafficPlan:
         """The calls, from the warm-up on; those that last are in progress when the span is over."""
         hours = (self.ends - self.begins + self.warm_up) / timedelta(hours=1)
+        calls = max(1, round(self.calls_per_hour * hours))
         return TrafficPlan(
-            calls=max(1, round(self.calls_per_hour * hours)),
+            calls=calls,
             start=self.begins - self.warm_up,
             hours=hours,
             seed=self.seed,
             tenants=self.tenants,
             noise=NOISE,
             agents_per_tenant=MIN_AGENTS + int(self.calls_per_hour * BUSY_HOURS_A_CALL / self.tenants),
+            call_keys_per_tenant=2 * calls,  # none comes again, so that a key names a call
             first_call_key=self._first_call_key(),
         )
 

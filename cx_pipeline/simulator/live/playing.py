@@ -29,7 +29,6 @@ HEARTBEAT_PATH = "/recorders/heartbeat"
 
 Clock = Callable[[], datetime]
 Sleep = Callable[[float], object]
-ListenerSign = Callable[[ListenerBeat], object]
 
 
 @dataclass(slots=True)
@@ -52,11 +51,10 @@ def now_in_utc() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """Plays a site. `listener_sign` takes the listener's heartbeats, `on_actions` how many more actions are done."""
+    """Plays a site. `on_actions` is told how many more actions are done."""
 
     door: Door
     streams: Path
-    listener_sign: ListenerSign = lambda _: None
     on_actions: Callable[[int], object] = lambda _: None
     clock: Clock = now_in_utc
     sleep: Sleep = real_sleep
@@ -106,7 +104,7 @@ class Player:
             case RecorderBeat():
                 self.door.tell(HEARTBEAT_PATH, _heartbeat(action))
             case ListenerBeat():
-                self.listener_sign(action)
+                self.door.tell_of_listener(action.listener_id, action.due)
             case EventHeard():
                 """Told with the others, beforehand."""
 

@@ -61,7 +61,7 @@ def _heard(events: pl.DataFrame) -> Iterator[EventHeard]:
     """Events as lines, without what is null: a listener tells no more than it knows, and not when it is received."""
     told = events.drop("received_at").with_columns(pl.col("event_time").dt.strftime(RFC_3339))
     used = [name for name in told.columns if told[name].null_count() < told.height]
-    lines = told.select(used).write_ndjson().splitlines()
+    lines = told.select(used).write_ndjson().encode().splitlines()
     for due, line in zip(events["received_at"].to_list(), lines, strict=True):
         yield EventHeard(due, line)
 

@@ -9,7 +9,6 @@ from typing import Any
 import polars as pl
 
 from cx_pipeline.core.events.schema import UTC_MICROSECONDS
-from cx_pipeline.simulator.audio.orders import FileOrder
 from cx_pipeline.simulator.audio.simulation import plan_files, simulate_audio
 from cx_pipeline.simulator.audio.truth import truth_frame
 from cx_pipeline.simulator.cisco.records import SimulatedCisco, simulate_records
@@ -19,6 +18,7 @@ from cx_pipeline.simulator.frames import COMPLETED
 from cx_pipeline.simulator.live.actions import Action, FileLeft
 from cx_pipeline.simulator.live.plan import LivePlan
 from cx_pipeline.simulator.live.schedule import schedule_of
+from cx_pipeline.simulator.phones import NODE_SHIFT
 from cx_pipeline.simulator.site import build_site, directory_of
 from cx_pipeline.simulator.traffic import Traffic, simulate_traffic
 
@@ -68,28 +68,29 @@ class LiveSite:
 
 
 def live_site(plan: LivePlan, staging: Path, *, workers: int = 1) -> LiveSite:
-    """Simulate the site and write its audio below `staging`, which takes some seconds for a minute of the span.
+    """Simulate the site and write its audio below `staging`.
+
+    What it has to tell begins with the calls that are in progress when the span begins: those that were over by then
+    are no part of it.
 
     Raises:
         ConfigurationError: the plan asks for what cannot be, or the folder cannot be written, or is not empty.
     """
     traffic, call_ends = _calls(plan)
-    recorded = traffic.legs.join(
-        call_ends.filter(pl.col("call_end") >= plan.begins), on=list(_CALL), how="semi", maintain_order="left"
-    )
-    simulate_audio(traffic.legs, plan.audio, staging, recorded=recorded, workers=workers)
-    orders = _orders(traffic.legs, recorded, plan)
-    cisco = simulate_records(traffic.legs, plan.records)
+    legs = traffic.legs
+    simulate_audio(legs, plan.audio, staging, workers=workers)
+    orders = plan_files(legs.to_dicts(), plan.audio, set(legs.select(_ONE_LEG).iter_rows()))
+    cisco = simulate_records(legs, plan.records)
     truth = truth_frame(orders)
     over = call_ends.filter(pl.col("call_end") <= plan.ends)
     return LiveSite(
         plan=plan,
         tenants=tenants_of(plan),
         directory=traffic.directory,
-        true_legs=traffic.legs,
+        true_legs=legs,
         cisco=cisco,
         audio_truth=truth,
-        expected=_expected(plan, traffic.legs.join(over, on=list(_CALL), how="semi"), truth, cisco.truth),
+        expected=_expected(plan, legs.join(over, on=list(_CALL), how="semi"), truth, cisco.truth),
         actions=schedule_of(plan, traffic.events, orders),
         staging=staging.resolve(),
     )
@@ -118,18 +119,35 @@ def files_left(site: LiveSite) -> Iterable[FileLeft]:
 
 
 def _calls(plan: LivePlan) -> tuple[Traffic, pl.DataFrame]:
-    """The traffic until the span is over, and when each call ends that goes on as it would have."""
+    """What is told of calls that were not over when the span begins, and when each ends that goes on as it would have."""
     traffic = simulate_traffic(plan.traffic)
     whole = simulate_traffic(replace(plan.traffic, let_calls_finish=True))
     ends = whole.legs.group_by(_CALL, maintain_order=True).agg(call_end=pl.col("end_time").max())
+    lasting = ends.filter(pl.col("call_end") >= plan.begins)
+    legs = traffic.legs.join(lasting, on=list(_CALL), how="semi", maintain_order="left")
+    events = traffic.events.filter(pl.col("received_at") <= plan.ends + LAST_WORD).join(
+        _keys_as_written(legs), on=["tenant_id", "global_call_id"], how="semi", maintain_order="left"
+    )
     own = pl.concat_str(pl.col("tenant_id"), pl.lit(f"-{plan.name}"))
-    return Traffic(
-        traffic.events.filter(pl.col("received_at") <= plan.ends + LAST_WORD)
-        .with_columns(own)
-        .sort("received_at", maintain_order=True),
-        traffic.legs.with_columns(own),
+    told = Traffic(
+        events.with_columns(own).sort("received_at", maintain_order=True),
+        legs.with_columns(own),
         _own_directory(traffic.directory, plan),
-    ), ends.with_columns(own)
+    )
+    return told, ends.with_columns(own)
+
+
+def _keys_as_written(legs: pl.DataFrame) -> pl.DataFrame:
+    """The call keys of the legs in every form in which an event may have them."""
+    keys = legs.select("tenant_id", key="call_keys").explode("key").unique(maintain_order=True)
+    parts = keys["key"].str.split("_")
+    node, number = (parts.list.get(place).cast(pl.Int64) for place in (0, 1))
+    writings = [
+        keys["key"],
+        number.cast(pl.String) + "/" + node.cast(pl.String),
+        (node * (1 << NODE_SHIFT) + number).cast(pl.String),
+    ]
+    return pl.concat([keys.select("tenant_id", global_call_id=writing) for writing in writings])
 
 
 def _own_directory(
@@ -139,11 +157,6 @@ def _own_directory(
         section: [{**entry, "tenant_id": plan.own(entry["tenant_id"])} for entry in entries]
         for section, entries in directory.items()
     }
-
-
-def _orders(legs: pl.DataFrame, recorded: pl.DataFrame, plan: LivePlan) -> list[FileOrder]:
-    chosen = set(recorded.select(_ONE_LEG).iter_rows())
-    return plan_files(legs.to_dicts(), plan.audio, chosen)
 
 
 def _expected(plan: LivePlan, legs: pl.DataFrame, truth: pl.DataFrame, records: pl.DataFrame) -> pl.DataFrame:
