@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import UUID
@@ -48,6 +49,8 @@ enriched_leg = Table(
     Index("enriched_leg_by_window", "window_start"),
     Index("enriched_leg_by_agent", "tenant_id", "agent_extension", "start_time"),
     Index("enriched_leg_by_customer", "tenant_id", "customer_identifier", "start_time"),
+    Index("enriched_leg_by_agent_id", "tenant_id", "agent_id", "start_time"),
+    Index("enriched_leg_by_time", "tenant_id", "start_time", "leg_id"),
 )
 """Legs with their Cisco details. `high_water` grows with what its writer had seen; by `row_hash` a writer knows the rows
 that it need not send."""
@@ -56,6 +59,23 @@ Index(
     enriched_leg.c.end_time,
     postgresql_where=text("is_reportable AND enrichment_status <> 'COMPLETE'"),
 )
+
+for _column, _name in (("customer_identifier", "customer"), ("service_identifier", "service")):
+    _number = enriched_leg.c[_column]
+    Index(
+        f"enriched_leg_by_{_name}_begin",
+        enriched_leg.c.tenant_id,
+        _number,
+        enriched_leg.c.start_time,
+        postgresql_ops={_column: "text_pattern_ops"},
+    )
+    Index(
+        f"enriched_leg_by_{_name}_end",
+        enriched_leg.c.tenant_id,
+        func.reverse(_number).label("reversed"),
+        enriched_leg.c.start_time,
+        postgresql_ops={"reversed": "text_pattern_ops"},
+    )
 
 vanished_leg = Table(
     "vanished_leg",

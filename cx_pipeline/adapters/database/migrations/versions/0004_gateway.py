@@ -114,7 +114,29 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX call_end_by_time ON call_end (received_at)",
+    # For the search of calls: newest first, and by a number's begin or end.
+    "CREATE INDEX enriched_leg_by_time ON enriched_leg (tenant_id, start_time, leg_id)",
+    "CREATE INDEX enriched_leg_by_agent_id ON enriched_leg (tenant_id, agent_id, start_time)",
+    """
+    CREATE INDEX enriched_leg_by_customer_begin
+        ON enriched_leg (tenant_id, customer_identifier text_pattern_ops, start_time)
+    """,
+    """
+    CREATE INDEX enriched_leg_by_customer_end
+        ON enriched_leg (tenant_id, reverse(customer_identifier) text_pattern_ops, start_time)
+    """,
+    """
+    CREATE INDEX enriched_leg_by_service_begin
+        ON enriched_leg (tenant_id, service_identifier text_pattern_ops, start_time)
+    """,
+    """
+    CREATE INDEX enriched_leg_by_service_end
+        ON enriched_leg (tenant_id, reverse(service_identifier) text_pattern_ops, start_time)
+    """,
 )
+
+INDEXES = ("time", "agent_id", "customer_begin", "customer_end", "service_begin", "service_end")
+"""Of the legs."""
 
 
 def upgrade() -> None:
@@ -125,6 +147,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them, with all they hold."""
+    for index in INDEXES:
+        op.execute(f"DROP INDEX enriched_leg_by_{index}")
     op.execute("DROP INDEX recording_by_manifest")
     for table in ("call_end", "recording_control", "access_log", "screen_recording", "recording_link"):
         op.execute(f"DROP TABLE {table}")
