@@ -14,9 +14,10 @@ from cx_pipeline.orchestration.partitions import is_window
 from cx_pipeline.orchestration.resources import Database
 from cx_pipeline.orchestration.running import RANGE_END_TAG, RANGE_START_TAG, windows_being_recorded
 from cx_pipeline.orchestration.schedules import TRIGGER_TAG
+from cx_pipeline.orchestration.waiting import first_found, tick_ends_at
 from cx_pipeline.settings import Settings
 
-INTERVAL_S = 5
+INTERVAL_S = 3
 LANE_TAG = "cx/lane"
 COMPUTATIONS_A_TICK = 200
 ARRIVALS_A_TICK = 5_000
@@ -44,21 +45,30 @@ def recording_sensor(
     ) -> dg.SensorResult | dg.SkipReason:
         if not settings.has_recorders:
             return dg.SkipReason("no folder of recorders is set (CX_STREAM_ROOTS)")
-        now = datetime.now(UTC)
-        state = _read_on(context.instance, database, _state_of(context.cursor), settings, now)
-        due = _due(database, settings, now)
-        candidates = {*state.pending, *due}
-        chosen = recordings_to_ask_for(
-            state,
-            due,
-            valid={key for key in candidates if is_window(partitions, key, now)},
-            busy=windows_being_recorded(context.instance, candidates),
-            limit=REQUESTS_A_TICK,
-        )
+        state = _state_of(context.cursor)
+
+        def chosen() -> dict[str, str] | None:
+            nonlocal state
+            now = datetime.now(UTC)
+            state = _read_on(context.instance, database, state, settings, now)
+            due = _due(database, settings, now)
+            candidates = {*state.pending, *due}
+            return (
+                recordings_to_ask_for(
+                    state,
+                    due,
+                    valid={key for key in candidates if is_window(partitions, key, now)},
+                    busy=windows_being_recorded(context.instance, candidates),
+                    limit=REQUESTS_A_TICK,
+                )
+                or None
+            )
+
+        asked = first_found(chosen, tick_ends_at()) or {}
         return dg.SensorResult(
-            run_requests=[recording_request(key, run_key) for key, run_key in chosen.items()],
-            skip_reason=None if chosen else f"nothing to ask for; {len(state.pending)} windows wait",
-            cursor=_STATE.dump_json(state.asked(chosen)).decode(),
+            run_requests=[recording_request(key, run_key) for key, run_key in asked.items()],
+            skip_reason=None if asked else f"nothing to ask for; {len(state.pending)} windows wait",
+            cursor=_STATE.dump_json(state.asked(asked)).decode(),
         )
 
     return recording_sensor

@@ -22,12 +22,14 @@ from cx_pipeline.orchestration.partitions import is_window
 from cx_pipeline.orchestration.resources import Database
 from cx_pipeline.orchestration.running import windows_with_a_run
 from cx_pipeline.orchestration.schedules import TRIGGER_TAG
+from cx_pipeline.orchestration.waiting import first_found, tick_ends_at
 from cx_pipeline.settings import Settings
 
 if TYPE_CHECKING:
     from cx_pipeline.adapters.database.event_store import EventStore
 
-LISTENER_INTERVAL_S = 5
+LISTENER_INTERVAL_S = 3
+"""Below the daemon's own five seconds, which it never is earlier than."""
 LATE_INTERVAL_S = 15
 RECORD_INTERVAL_S = 30
 ARRIVALS_A_STEP = 20_000
@@ -57,19 +59,23 @@ def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefin
     ) -> dg.SensorResult | dg.SkipReason:
         now = datetime.now(UTC)
         window = window_of(now, settings.window_length)
-        seen, end = _ends_in(database.events(), window, int(context.cursor or 0))
-        if end is None:
-            return dg.SensorResult(skip_reason="no call ended in the open window", cursor=str(seen))
         if not is_window(partitions, window.key, now):
-            return dg.SensorResult(skip_reason=f"{window.key} lies before the first window", cursor=str(seen))
-        if windows_with_a_run(context.instance, [window.key]):
-            return dg.SkipReason(
-                f"a run is at the window {window.key}"
-            )  # the cursor stays: the next tick asks
+            return dg.SkipReason(f"{window.key} lies before the first window")
+        arrivals = _Arrivals(database.events(), window, int(context.cursor or 0))
+        until = tick_ends_at()
+        end = first_found(arrivals.newest_end, until)
+        if end is None:
+            return dg.SensorResult(
+                skip_reason="no call ended in the open window", cursor=str(arrivals.read_up_to)
+            )
+        is_free = first_found(lambda: not windows_with_a_run(context.instance, [window.key]) or None, until)
+        if not is_free:
+            # The cursor stays: the next tick asks.
+            return dg.SkipReason(f"a run is at the window {window.key}")
         request = dg.RunRequest(
             partition_key=window.key, run_key=f"{window.key}:{end}", tags={TRIGGER_TAG: "listener_sensor"}
         )
-        return dg.SensorResult(run_requests=[request], cursor=str(seen))
+        return dg.SensorResult(run_requests=[request], cursor=str(arrivals.read_up_to))
 
     return listener_sensor
 
@@ -156,18 +162,26 @@ def record_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefinit
     return record_sensor
 
 
-def _ends_in(events: "EventStore", window: Window, sequence: int) -> tuple[int, int | None]:
-    """How far arrivals were read from a sequence on, and the newest that may have ended a call in the window."""
-    deadline = time.monotonic() + READING_BUDGET_S
-    end: int | None = None
-    while time.monotonic() < deadline:
-        arrived = events.arrived_after(sequence, ARRIVALS_A_STEP, length=window.length)
-        if arrived.high_water == sequence:
-            break
-        sequence = arrived.high_water
-        facts = arrived.windows.get(window, ())
-        end = newest_call_end({(fact.source, fact.event_name): fact.newest for fact in facts}) or end
-    return sequence, end
+class _Arrivals:
+    """What arrived since a tick read last, for one window."""
+
+    def __init__(self, events: "EventStore", window: Window, sequence: int) -> None:
+        self._events, self._window = events, window
+        self.read_up_to = sequence
+
+    def newest_end(self) -> int | None:
+        """Read on; the newest of these arrivals that may have ended a call in the window."""
+        deadline = time.monotonic() + READING_BUDGET_S
+        end: int | None = None
+        while time.monotonic() < deadline:
+            arrived = self._events.arrived_after(self.read_up_to, ARRIVALS_A_STEP, length=self._window.length)
+            if arrived.high_water == self.read_up_to:
+                break
+            self.read_up_to = arrived.high_water
+            facts = arrived.windows.get(self._window, ())
+            newest = newest_call_end({(fact.source, fact.event_name): fact.newest for fact in facts})
+            end = newest or end
+        return end
 
 
 def _read_on(events: "EventStore", state: LateState, settings: Settings, now: datetime) -> LateState:

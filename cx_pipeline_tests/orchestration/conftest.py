@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from cx_pipeline.orchestration import recording_ticks, sensors
+from cx_pipeline.orchestration import link_ticks, recording_ticks, sensors, waiting
 from cx_pipeline.orchestration.assets import enrichment, ingest, legs, messages, recordings
 from cx_pipeline.orchestration.build import build_definitions
 from cx_pipeline.settings import load_settings
@@ -32,6 +32,7 @@ def deployment(
     monkeypatch.setenv("CX_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("CX_DATABASE_URL", database_url.get_secret_value())
     monkeypatch.setenv("CX_FIRST_WINDOW", "2026-03-01T00:00:00Z")
+    monkeypatch.setattr(waiting, "PATIENCE_S", 0.0)
     settings = load_settings()
     with dg.DagsterInstance.ephemeral(tempdir=str(tmp_path)) as instance:
         yield Deployment(settings, engine, instance, build_definitions(settings))
@@ -47,9 +48,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
             def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
                 return moment.astimezone(tz)
 
-        for ticks in (sensors, recording_ticks):
+        for ticks in (sensors, recording_ticks, link_ticks):
             monkeypatch.setattr(ticks, "datetime", Clock)
-        for assets in (ingest, legs, enrichment, messages, recordings):
+        for assets in (ingest, legs, enrichment, messages, recordings, links):
             monkeypatch.setattr(assets, "moment_of", lambda _context: moment)
 
     return set_to

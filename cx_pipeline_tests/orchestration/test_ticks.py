@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
+from cx_pipeline.orchestration import waiting
 from cx_pipeline_tests.orchestration.deployment import HOUR, TEN, Deployment, call, event
 
 MINUTE = timedelta(minutes=1)
@@ -102,6 +103,23 @@ def test_a_call_that_ended_asks_for_the_open_window_at_once_and_once(deployment:
     asked, cursor = tick(deployment, "listener_sensor")
     assert asked == {TEN_KEY: f"{TEN_KEY}:{mark}"}
     assert tick(deployment, "listener_sensor", cursor) == ({}, cursor)
+
+
+def test_a_call_that_ends_while_the_tick_waits_is_asked_for_by_it(
+    deployment: Deployment, clock, monkeypatch: pytest.MonkeyPatch
+):
+    clock(TEN + 10 * MINUTE)
+    monkeypatch.setattr(waiting, "PATIENCE_S", 60.0)
+    naps = []
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        if len(naps) == 3:
+            deployment.store(*call("1_1", TEN, lasts=9 * MINUTE))
+
+    monkeypatch.setattr(waiting.time, "sleep", nap)
+    assert list(tick(deployment, "listener_sensor")[0]) == [TEN_KEY]
+    assert naps == [waiting.STEP_S] * 3
 
 
 def test_a_call_that_goes_on_or_ended_in_another_hour_asks_for_nothing(deployment: Deployment, clock):
