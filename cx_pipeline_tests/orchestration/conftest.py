@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from cx_pipeline.orchestration import link_ticks, recording_ticks, sensors, waiting
-from cx_pipeline.orchestration.assets import enrichment, ingest, legs, messages, recordings
+from cx_pipeline.orchestration.assets import enrichment, ingest, legs, links, messages, recordings
 from cx_pipeline.orchestration.build import build_definitions
 from cx_pipeline.settings import load_settings
 from cx_pipeline.simulator.ccm.authorisation import TOKEN_PATH, ClientCredentials
