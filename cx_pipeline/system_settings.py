@@ -75,10 +75,14 @@ class EleveoSettings(BaseModel):
     download_path: str = "/callrec/sendcallfile.mp3"
     id_field: str = "JTAPI_CISCO_ID"
     """External data by which a call is looked up."""
-    start_reasons: dict[str, str] = Field(default_factory=dict)
-    """Our word (START, RETRIEVE, TRANSFER, CONFERENCE) by that of COUPLE_START_REASON, where they differ."""
-    end_reasons: dict[str, str] = Field(default_factory=dict)
-    """Our word (END, HOLD, TRANSFER, CONFERENCE) by that of COUPLE_END_REASON, where they differ."""
+    id_form: Literal["told", "call_key", "number", "slashed"] = "told"
+    """How it writes a call's id: as JTAPI told it, as our call key (`node_gcid`), as one number, or as `gcid/node`."""
+    start_reasons: dict[str, Literal["START", "RETRIEVE", "TRANSFER", "CONFERENCE"]] = Field(
+        default_factory=dict
+    )
+    """Our word by that of COUPLE_START_REASON, where they differ."""
+    end_reasons: dict[str, Literal["END", "HOLD", "TRANSFER", "CONFERENCE"]] = Field(default_factory=dict)
+    """Our word by that of COUPLE_END_REASON, where they differ."""
     connect_timeout_s: float = Field(default=5, gt=0)
     read_timeout_s: float = Field(default=30, gt=0)
     total_timeout_s: float = Field(default=120, gt=0)
