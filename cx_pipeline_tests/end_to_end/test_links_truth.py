@@ -3,8 +3,10 @@
 import os
 from collections import Counter
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import polars as pl
@@ -12,6 +14,7 @@ import pytest
 
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.rules import DEFAULT_RULES
+from cx_pipeline.core.identity import uuid_of
 from cx_pipeline.core.linking.matching import match_links
 from cx_pipeline.core.linking.schema import (
     AMBIGUOUS,
@@ -19,13 +22,14 @@ from cx_pipeline.core.linking.schema import (
     LINK_CANDIDATE_SCHEMA,
     LINKED,
     SHOWN,
+    UNMATCHED,
     VOICE,
 )
 from cx_pipeline.core.messages.activities import activities_of
 from cx_pipeline.core.messages.building import messages_of
 from cx_pipeline.simulator.ccm.conversations import VoiceActivities
 from cx_pipeline_tests.end_to_end.recorded_site import enriched
-from cx_pipeline_tests.end_to_end.simulated_site import DAY, SimulatedSite, simulated_site
+from cx_pipeline_tests.end_to_end.simulated_site import DAY, simulated_site
 
 SEEDS = int(os.environ.get("CX_STRESS_SEEDS", "1"))
 START, HOURS = DAY + timedelta(hours=9), 2
@@ -35,10 +39,31 @@ ID_KINDS = ("leg id", "leg text", "call id", "Cisco's id", "none")
 UNIQUE = ("leg id", "leg text", "call id")
 
 
-def legs_of(site: SimulatedSite) -> pl.DataFrame:
-    """The site's legs, and call keys that two tenants share."""
-    found = correlate(site.events, DEFAULT_RULES, site.directory, START + timedelta(hours=HOURS + 24))
-    return enriched(found.legs)
+@cache
+def simulated_legs(seed: int, **plan: Any) -> pl.DataFrame:
+    """The legs of a simulated site of two tenants, as they are found."""
+    with TemporaryDirectory() as folder:
+        facts = {"calls": 300, "hours": HOURS, "tenants": 2, "dialect": "both", **plan}
+        noise = "realistic,lost=0,skewed=0"
+        site = simulated_site(
+            Path(folder), noise=noise, start=START, seed=seed, let_calls_finish=True, **facts
+        )
+        as_of = START + timedelta(hours=HOURS + 24)
+        return enriched(correlate(site.events, DEFAULT_RULES, site.directory, as_of).legs)
+
+
+def with_a_twin(legs: pl.DataFrame, shift: timedelta) -> pl.DataFrame:
+    """The legs, and again those of another tenant with the same keys and extensions, a little later."""
+    twin = legs.with_columns(
+        pl.col("start_time", "end_time") + shift,
+        *(
+            uuid_of(legs.select(pl.lit("twin") + pl.col(name)).to_series()).alias(name)
+            for name in ("leg_id", "call_id")
+        ),
+        tenant_id=pl.lit("twin of ") + pl.col("tenant_id"),
+        leg_key=pl.lit("twin of ") + pl.col("leg_key"),
+    ).with_columns(cx_call_id="call_id")
+    return pl.concat([legs, twin])
 
 
 def activities_as_told(
@@ -96,14 +121,8 @@ def audio_of(legs: pl.DataFrame, seed: int) -> pl.DataFrame:
     )
 
 
-def judged(folder: Path, seed: int, kinds: tuple[str, ...], **plan: Any) -> pl.DataFrame:
-    """The links of a simulated site, each beside its true leg (`true_leg`), and whether that can be played (`has_audio`)."""
-    folder.mkdir(exist_ok=True)
-    facts = {"calls": 300, "hours": HOURS, "tenants": 2, "dialect": "both", **plan}
-    site = simulated_site(
-        folder, noise="realistic,lost=0,skewed=0", start=START, seed=seed, let_calls_finish=True, **facts
-    )
-    legs = legs_of(site)
+def judged(legs: pl.DataFrame, seed: int, kinds: tuple[str, ...]) -> pl.DataFrame:
+    """The links of a site's legs, each beside its true leg (`true_leg`), and whether that can be played (`has_audio`)."""
     activities, truth = activities_as_told(legs, seed, kinds)
     candidates = audio_of(legs, seed)
     links = match_links(activities, candidates, legs, VOICE, TOLERANCE)
@@ -121,22 +140,21 @@ def is_wrong() -> pl.Expr:
 
 @pytest.mark.stress
 @pytest.mark.timeout(60 + 20 * SEEDS)
-def test_no_link_is_wrong_and_none_is_missing_where_an_id_tells_the_call(tmp_path: Path) -> None:
+def test_no_link_is_wrong_and_none_is_missing_where_an_id_tells_the_call() -> None:
     for seed in range(SEEDS):
-        links = judged(tmp_path / str(seed), seed, ID_KINDS)
+        links = judged(simulated_legs(seed), seed, ID_KINDS)
         assert links.filter(is_wrong()).to_dicts() == [], seed
         told = links.filter("has_audio", pl.col("ids").is_in(UNIQUE))
         missed = told.filter(pl.col("state") != LINKED)
         assert missed.to_dicts() == [], seed
-        assert told.height > 200
-        assert links.filter("has_audio", pl.col("state") == AMBIGUOUS).height <= 0.01 * links.height
+        assert told.height > 100
 
 
 @pytest.mark.stress
 @pytest.mark.timeout(60 + 20 * SEEDS)
-def test_cisco_ids_that_come_again_in_both_tenants_tie_only_where_times_are_clear(tmp_path: Path) -> None:
+def test_cisco_ids_that_come_again_tie_by_their_times() -> None:
     for seed in range(SEEDS):
-        links = judged(tmp_path / str(seed), seed, ("Cisco's id",), call_keys_per_tenant=40)
+        links = judged(simulated_legs(seed, call_keys_per_tenant=40), seed, ("Cisco's id",))
         states = Counter(links.filter("has_audio")["state"])
         assert links.filter(is_wrong()).to_dicts() == [], seed
         assert states[LINKED] > 0.95 * states.total(), states
@@ -144,8 +162,30 @@ def test_cisco_ids_that_come_again_in_both_tenants_tie_only_where_times_are_clea
 
 @pytest.mark.stress
 @pytest.mark.timeout(60 + 20 * SEEDS)
-def test_what_times_alone_tell_is_shown_and_told_to_nobody(tmp_path: Path) -> None:
+@pytest.mark.parametrize("shift_s", [0, 5.5, 17])
+@pytest.mark.parametrize(
+    "kinds", [("Cisco's id",), ("Cisco's id", "leg id")], ids=["clock unknown", "clock known"]
+)
+def test_a_tenant_with_the_same_keys_and_extensions_at_about_the_same_time_gets_no_recording_of_the_other(
+    shift_s: float, kinds: tuple[str, ...]
+) -> None:
     for seed in range(SEEDS):
-        links = judged(tmp_path / str(seed), seed, ("none",))
-        assert set(links["state"]) - {SHOWN, AMBIGUOUS, "UNMATCHED"} == set(), seed
-        assert set(links.filter(pl.col("state") == SHOWN)["method"]) <= {BY_TIME}
+        links = judged(with_a_twin(simulated_legs(seed), timedelta(seconds=shift_s)), seed, kinds)
+        assert links.filter(is_wrong(), pl.col("state") == LINKED).to_dicts() == [], seed
+        told = links.filter("has_audio", pl.col("ids") == "Cisco's id")
+        states = Counter(told["state"])
+        if shift_s == 0:
+            assert states == {AMBIGUOUS: told.height}
+        if shift_s >= 17 and "leg id" in kinds:
+            assert states[LINKED] > 0.95 * states.total(), states
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(60 + 20 * SEEDS)
+def test_what_times_alone_tell_is_shown_and_told_to_nobody() -> None:
+    for seed in range(SEEDS):
+        links = judged(simulated_legs(seed), seed, ("none",))
+        assert set(links["state"]) <= {SHOWN, AMBIGUOUS, UNMATCHED}, seed
+        shown = links.filter(pl.col("state") == SHOWN)
+        assert shown.height > 0.9 * links.filter("has_audio").height
+        assert set(shown["method"]) == {BY_TIME}

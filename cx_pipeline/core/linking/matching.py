@@ -32,6 +32,7 @@ from cx_pipeline.core.linking.ties import (
     TAKEN,
     TIME_ONLY,
     clock_offset,
+    margin_of,
     on_the_other_clock,
     ties,
 )
@@ -73,7 +74,8 @@ def match_links(
     named = _named(numbered, targets.names)
     items = numbered.select(ITEM_SCHEMA.names())
     offset = clock_offset(items, targets.items, named)
-    found = ties(on_the_other_clock(items, offset), targets.items, within, named)
+    moved, margin = on_the_other_clock(items, offset), margin_of(offset, within)
+    found = ties(moved, targets.items, within, margin, named)
     links = _judged(_with_facts(numbered, found, targets, playable), within)
     facts = {"kind": pl.lit(kind), "evidence": _evidence(offset), "message_id": pl.lit(None)}
     rows = links.with_columns(link_id=_link_ids(links, kind), **facts)

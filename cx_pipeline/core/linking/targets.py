@@ -15,6 +15,7 @@ from cx_pipeline.core.linking.ties import (
     CLOSE_RIVAL,
     ITEM_SCHEMA,
     clock_offset,
+    margin_of,
     on_the_other_clock,
     ties,
 )
@@ -104,8 +105,9 @@ def _guessed(legs: pl.DataFrame, bare: pl.DataFrame, tolerance: int) -> pl.DataF
     """The legs of candidates that know none, as far as ids and times tell, the surest of a leg first."""
     left, right = _candidate_items(bare, 0), _leg_items(legs)
     none = pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32})
-    left = on_the_other_clock(left, clock_offset(left, right, none))
-    found = ties(left, right, tolerance).with_columns(is_unsure=pl.col("refusal").is_not_null())
+    offset = clock_offset(left, right, none)
+    found = ties(on_the_other_clock(left, offset), right, tolerance, margin_of(offset, tolerance))
+    found = found.with_columns(is_unsure=pl.col("refusal").is_not_null())
     # Both legs that a candidate may be of are unsure of it.
     rivals = found.filter(pl.col("refusal") == CLOSE_RIVAL).with_columns(
         right="rival", rank="rival_rank", distance="rival_distance"

@@ -61,14 +61,15 @@ _CLOCK_SPREAD = 2_000_000
 
 
 def ties(
-    left: pl.DataFrame, right: pl.DataFrame, tolerance: int, named: pl.DataFrame | None = None
+    left: pl.DataFrame, right: pl.DataFrame, tolerance: int, margin: int, named: pl.DataFrame | None = None
 ) -> pl.DataFrame:
     """What each thing of the left side belongs to.
 
     Args:
         left: ITEM_SCHEMA.
         right: ITEM_SCHEMA; also what nothing may be tied to in the end, so that nothing else is taken in its place.
-        tolerance: how far times may lie apart (microseconds), and by how much the second best must fit worse.
+        tolerance: how far times may lie apart (microseconds).
+        margin: by how much the second best must fit worse (`margin_of`).
         named: `left`, `right`: what is known already; each left once.
 
     Returns:
@@ -76,10 +77,10 @@ def ties(
     """
     known = _known(left, right, named)
     open_left = left.join(known, left_on="n", right_on="left", how="anti")
-    ranked = _ranked(_measured(_pairs_by_id(open_left, right), left, right), tolerance)
-    chosen = _contested(_chosen(ranked, tolerance), known)
+    ranked = _ranked(_measured(_pairs_by_id(open_left, right), left, right), tolerance, margin)
+    chosen = _contested(_chosen(ranked, margin), known)
     claimed = pl.concat([known.select("right"), chosen.filter(pl.col("rank") <= LOOSE).select("right")])
-    by_time = _by_time(open_left, right, ranked, claimed, tolerance)
+    by_time = _by_time(open_left, right, ranked, claimed, (tolerance, margin))
     return (
         pl.concat([known, chosen, by_time])
         .select(pl.col(n).cast(t) for n, t in TIE_SCHEMA.items())
@@ -103,6 +104,15 @@ def clock_offset(left: pl.DataFrame, right: pl.DataFrame, named: pl.DataFrame) -
         return None
     spread = (moments - middle).abs().median()
     return round(middle) if isinstance(spread, float) and spread <= _CLOCK_SPREAD else None
+
+
+def margin_of(offset: int | None, tolerance: int) -> int:
+    """By how much the second best must fit worse.
+
+    A clock that is off by less than this takes nothing for its neighbour. One that is not known may be off by all of the
+    tolerance, and drifts.
+    """
+    return 2 * tolerance if offset is None else tolerance
 
 
 def on_the_other_clock(left: pl.DataFrame, offset: int | None) -> pl.DataFrame:
@@ -170,12 +180,12 @@ def _measured(pairs: pl.DataFrame, left: pl.DataFrame, right: pl.DataFrame) -> p
     )
 
 
-def _ranked(pairs: pl.DataFrame, tolerance: int) -> pl.DataFrame:
-    """The pairs that may be something, with their `rank`."""
+def _ranked(pairs: pl.DataFrame, tolerance: int, margin: int) -> pl.DataFrame:
+    """The pairs that may be something, or that make another unclear, with their `rank`."""
     is_close = (pl.col("distance") <= tolerance).fill_null(value=False)
     is_only = (pl.len().over("left") == 1) & pl.col("is_unique") & pl.col("has_extensions")
     agrees = pl.col("is_half_common").fill_null(value=False) | pl.col("distance").is_null()
-    is_near = (pl.col("distance") <= 2 * tolerance) | (pl.col("common") >= 0)
+    is_near = (pl.col("distance") <= tolerance + margin) | (pl.col("common") >= 0)
     rank = (
         pl.when(is_close)
         .then(CLOSE)
@@ -221,9 +231,14 @@ def _contested(chosen: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _by_time(
-    left: pl.DataFrame, right: pl.DataFrame, by_id: pl.DataFrame, claimed: pl.DataFrame, tolerance: int
+    left: pl.DataFrame,
+    right: pl.DataFrame,
+    by_id: pl.DataFrame,
+    claimed: pl.DataFrame,
+    limits: tuple[int, int],
 ) -> pl.DataFrame:
     """What the times alone tell of those whose ids tell nothing: of the same extension, and no other's."""
+    tolerance, margin = limits
     unique = [_by_id(side, "n").filter(pl.col("id").str.contains(_UNIQUE_ID)) for side in (left, right)]
     in_a_known_call = unique[0].join(unique[1], on="id", how="semi")
     lost = (
@@ -234,7 +249,7 @@ def _by_time(
     free = right.join(claimed, left_on="n", right_on="right", how="anti").filter(
         pl.col("start").is_not_null()
     )
-    bucket = pl.col("start") // (2 * tolerance)
+    bucket = pl.col("start") // (tolerance + margin)
     near = pl.concat([free.with_columns(bucket=bucket + step) for step in (-1, 0, 1)])
     fits = (pl.col("tenant_id") == pl.col("tenant_id_right")).fill_null(value=True)
     pairs = (
@@ -243,8 +258,9 @@ def _by_time(
         .filter(fits)
         .select(left="n", right="n_right")
     )
-    within = _measured(pairs, left, right).filter(pl.col("distance") <= tolerance)
-    chosen = _chosen(within.with_columns(rank=pl.lit(TIME_ONLY, pl.UInt8)), tolerance)
+    near_pairs = _measured(pairs, left, right).filter(pl.col("distance") <= tolerance + margin)
+    nearest = _chosen(near_pairs.with_columns(rank=pl.lit(TIME_ONLY, pl.UInt8)), margin)
+    chosen = nearest.filter(pl.col("distance") <= tolerance)
     is_shared = pl.len().over("right") > 1
     refusal = pl.coalesce("refusal", pl.when(is_shared).then(pl.lit(CONTESTED)))
     return chosen.with_columns(refusal=refusal).select(list(TIE_SCHEMA))
