@@ -111,9 +111,7 @@ def _programs(home: DagsterHome, logs: Path, host: str, port: int) -> list[Progr
     python = [sys.executable, "-m"]
     code_server = [
         *python,
-        "dagster",
-        "api",
-        "grpc",
+        "cx_pipeline.orchestration.code_server",
         "--socket",
         str(home.socket),
         "--module-name",
