@@ -5,12 +5,18 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from typing import Any
 
 import anyio.to_thread
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from sqlalchemy import Engine
+from starlette.middleware.sessions import SessionMiddleware
 
 from cx_pipeline import __version__
 from cx_pipeline.adapters.database.connection import open_engine
+from cx_pipeline.gateway.access import routes as access_routes
 from cx_pipeline.gateway.access import service as access
+from cx_pipeline.gateway.access.configuration import session_secret
+from cx_pipeline.gateway.health import routes as health_routes
+from cx_pipeline.gateway.health.checks import checks
+from cx_pipeline.gateway.health.service import open_health
 from cx_pipeline.gateway.limits.body import BodyLimit
 from cx_pipeline.gateway.limits.clients import TrueClient
 from cx_pipeline.gateway.limits.rate import RateLimit
@@ -20,6 +26,9 @@ from cx_pipeline.gateway.request_record import RequestRecord
 from cx_pipeline.gateway.security_headers import SecurityHeaders
 from cx_pipeline.settings import Settings
 
+COOKIE = "cx_session"
+SECURE_COOKIE = "__Host-cx_session"
+"""Browsers take a cookie of such a name from this very host only, over HTTPS."""
 _MEGABYTE = 1_000_000
 _Service = Callable[[Settings, Engine, Metrics], AbstractAsyncContextManager[Any]]
 
@@ -28,7 +37,7 @@ SERVICES: dict[str, _Service] = {
 }
 """What opens each room's service; routes reach it as `request.app.state.<room>`."""
 
-ROUTERS = ()
+ROUTERS: tuple[APIRouter, ...] = (health_routes.router, access_routes.router)
 """The rooms' routers. Fixed paths stand before those that begin with a leg's key, which may be anything."""
 
 
@@ -59,12 +68,29 @@ def create_app(settings: Settings) -> FastAPI:
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
     """What each request passes through; the last one added is the first one passed."""
+    secret = session_secret(settings)
+    if secret is not None:
+        is_secure = settings.middleware_url.startswith("https:")
+        app.add_middleware(
+            SessionMiddleware,
+            secret_key=secret.get_secret_value(),
+            session_cookie=SECURE_COOKIE if is_secure else COOKIE,
+            max_age=int(settings.session_hours * 3600),
+            same_site="lax",  # the way back from the issuer is a link from another site
+            https_only=is_secure,
+        )
     app.add_middleware(BodyLimit, most_bytes=int(settings.gateway_body_mb * _MEGABYTE))
     app.add_middleware(ProblemAnswers)
     app.add_middleware(RateLimit, requests_per_s=settings.gateway_requests_per_s)
-    app.add_middleware(SecurityHeaders)
+    app.add_middleware(SecurityHeaders, form_targets=_issuers_origin(settings))
     app.add_middleware(RequestRecord, metrics=app.state.metrics)
     app.add_middleware(TrueClient, trusted_proxies=settings.gateway_trusted_proxies)
+
+
+def _issuers_origin(settings: Settings) -> tuple[str, ...]:
+    """Where logging out leads on to."""
+    url = settings.oidc_issuer
+    return () if url is None else (f"{url.scheme}://{url.host}:{url.port}",)
 
 
 @asynccontextmanager
@@ -79,4 +105,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for room, open_service in SERVICES.items():
             service = await stack.enter_async_context(open_service(settings, engine, app.state.metrics))
             setattr(app.state, room, service)
+        looked_at = checks(settings, engine, app.state.access.tokens)
+        app.state.health = await stack.enter_async_context(open_health(looked_at, app.state.metrics))
         yield

@@ -8,7 +8,6 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     # Signatures stand in addresses: no other site is told the address a person came from.
     (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
 )
 _NO_STORE = (b"cache-control", b"no-store")
 
