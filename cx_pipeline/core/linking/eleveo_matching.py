@@ -15,6 +15,7 @@ AROUND = timedelta(minutes=2)
 """So far from a call's legs its couples may lie; what is further away is of another call that had the same id."""
 MARGIN = timedelta(seconds=1)
 """Two that differ by less fit alike."""
+_LONGEST_CALL = timedelta(hours=12)
 
 IdForm = Literal["told", "call_key", "number", "slashed"]
 _NODE_SHIFT, _LARGEST = 24, (1 << 32) - 1
@@ -44,12 +45,10 @@ class OurCall:
     call_keys: frozenset[str]
     """The same in the form of our call keys: couples of others are left out."""
     legs: tuple[OurLeg, ...]
-
-    @property
-    def span(self) -> Span:
-        """From the first start to the last end that is known."""
-        starts = [leg.start_time for leg in self.legs]
-        return min(starts), max([*starts, *(leg.end_time for leg in self.legs if leg.end_time)])
+    span: Span
+    """From the first start to the last end that is known."""
+    extensions: frozenset[str] = frozenset()
+    """Whose recordings are wanted, beside those of the legs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,27 @@ class MatchedLeg:
 
     recorded: RecordedLeg
     leg: OurLeg | None
+
+
+def dialog_call(text: str, call_key: str, extension: str, start: datetime) -> OurCall:
+    """A call of which we have no leg, to be looked up by what stands in its key for it.
+
+    Args:
+        text: id of a dialog or call, as Eleveo may have it.
+        call_key: the same in the form of our call keys.
+        extension: whose recording is wanted.
+        start: of that recording.
+    """
+    return OurCall(
+        call_id=text,
+        cx_call_id=None,
+        root_call_key=None,
+        wanted_ids=(text,),
+        call_keys=frozenset({call_key}),
+        legs=(),
+        span=(start, start + _LONGEST_CALL),
+        extensions=frozenset({extension}),
+    )
 
 
 def matched_legs(call: OurCall, couples: Sequence[Couple], rules: MergeRules) -> list[MatchedLeg]:
@@ -70,6 +90,7 @@ def matched_legs(call: OurCall, couples: Sequence[Couple], rules: MergeRules) ->
     """
     own = of_call(couples, call.call_keys, call.span)
     told = {couple.agent_extension for couple in own if couple.agent_extension is not None}
+    told |= call.extensions
     matched: list[MatchedLeg] = []
     for extension in sorted({leg.agent_extension for leg in call.legs} | told):
         legs = [leg for leg in call.legs if leg.agent_extension == extension]
@@ -92,7 +113,7 @@ def of_call(couples: Iterable[Couple], call_keys: frozenset[str], span: Span) ->
     ]
 
 
-def closest(matched: Iterable[MatchedLeg], extension: str, start: datetime) -> RecordedLeg | None:
+def closest(matched: Iterable[MatchedLeg], extension: str, start: datetime) -> MatchedLeg | None:
     """The recorded leg of an extension whose start, or that of its leg of ours, lies closest, 10 s away at most."""
     distances = [
         (_distance(each, start), -len(each.recorded.couples), each.recorded.couples[0].couple.couple_id, each)
@@ -100,7 +121,7 @@ def closest(matched: Iterable[MatchedLeg], extension: str, start: datetime) -> R
         if each.recorded.agent_extension == extension
     ]
     near = [entry for entry in distances if entry[0] <= START_TOLERANCE]
-    return min(near, key=lambda entry: entry[:3])[3].recorded if near else None
+    return min(near, key=lambda entry: entry[:3])[3] if near else None
 
 
 def eleveo_id(jtapi_id: str | None, call_key: str | None, form: IdForm) -> str | None:
