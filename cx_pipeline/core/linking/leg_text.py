@@ -1,36 +1,9 @@
-"""Texts that name a leg: our leg key, and the readable text of messages. Both are read from the right."""
-
-import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
+"""Texts that name a leg, for whole columns: our leg key, and the readable text of messages. Both are read from the right."""
 
 import polars as pl
 
 _FORM = r"^(.*):([^:]*):([^:]*):(\d{9,13}|\d{4}-\d\d-\d\dT[0-9:.]+(?:Z|[+-]\d\d:?\d\d)?)$"
 """Call or dialog id (which may hold colons), extension, other party, start in seconds, milliseconds or ISO 8601."""
-_PATTERN = re.compile(_FORM, re.DOTALL)
-_AS_MILLISECONDS = 100_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LegName:
-    """A leg's key in its parts."""
-
-    call: str
-    """Call id or dialog id."""
-    extension: str
-    other_party: str
-    start_time: datetime | None
-    """UTC; None where it is no time after all."""
-
-
-def leg_name(text: str) -> LegName | None:
-    """The parts of a leg's key or readable text; None where it is neither."""
-    found = _PATTERN.match(text)
-    if found is None:
-        return None
-    call, extension, other, start = found.groups()
-    return LegName(call, extension, other, _moment(start))
 
 
 def call_of_text(text: pl.Expr) -> pl.Expr:
@@ -56,14 +29,3 @@ def readable_text() -> pl.Expr:
 
 def _known(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.strip_chars() != "").then(text)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        if text.isdecimal():
-            number = int(text)
-            return datetime.fromtimestamp(number / 1000 if number >= _AS_MILLISECONDS else number, UTC)
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -112,7 +112,7 @@ def _with_facts(
     facts = targets.facts
     best = facts.select(right="n", **{f"its_{name}": name for name in facts.columns if name != "n"})
     second = facts.select(rival="n", rival_candidate="candidate", rival_leg_id="leg_id")
-    played = playable.select("candidate", "candidate_id", "recording_id", "version")
+    played = playable.select("candidate", "candidate_id", "recording_id", "version", played_leg_key="leg_key")
     return (
         activities.join(found, left_on="n", right_on="left", how="left")
         .join(best, on="right", how="left")
@@ -132,12 +132,15 @@ def _judged(found: pl.DataFrame, tolerance: int) -> pl.DataFrame:
     rows = found.with_columns(overall=rank)
     state = _state()
     rows = rows.with_columns(state=state).with_columns(reason=_reason())
-    is_tied = (pl.col("state") == LINKED) | (pl.col("state") == SHOWN) | (pl.col("reason") == NO_RECORDING)
+    is_linked_or_shown = pl.col("state").is_in([LINKED, SHOWN])
+    is_tied = is_linked_or_shown | (pl.col("reason") == NO_RECORDING).fill_null(value=False)
     is_shown = pl.col("state") != UNMATCHED
     tied = {
         name: pl.when(is_tied | ((pl.col("rank") == BY_NAME) & is_shown)).then(f"its_{name}")
         for name in ("leg_id", "leg_key", "tenant_id")
     }
+    # The candidate's own key: it is what its address is made of.
+    tied["leg_key"] = pl.coalesce(pl.when(is_linked_or_shown).then("played_leg_key"), tied["leg_key"])
     played = {name: pl.when(is_shown).then(name) for name in ("candidate_id", "recording_id", "version")}
     return rows.with_columns(
         **tied,
