@@ -65,8 +65,8 @@ _BY_ID = tuple(
     text(f"SET LOCAL enable_{method} = off") for method in ("hashjoin", "mergejoin", "material", "seqscan")
 )
 _STORED_BY_BATCH = text(
-    f"SELECT staged.{BATCH}, count(*) FROM {_STAGED.name} AS staged JOIN {jtapi_event.name} AS stored "
-    "USING (event_id, event_time) WHERE stored.xmin = pg_current_xact_id()::xid GROUP BY 1"
+    "SELECT staged.batch, count(*) AS stored FROM jtapi_event_staging AS staged JOIN jtapi_event AS stored "
+    "USING (event_id, event_time) WHERE stored.xmin = pg_current_xact_id()::xid GROUP BY staged.batch"
 )
 
 
@@ -179,7 +179,7 @@ def _keep_first_received(connection: Connection, days: list[date]) -> dict[int, 
     """Give stored events the earlier times of arrival of their doubles; how many of each batch were new."""
     for setting in _BY_ID:
         connection.execute(setting)
-    stored_by_batch = {batch: count for batch, count in connection.execute(_STORED_BY_BATCH)}
+    stored_by_batch = {row.batch: row.stored for row in connection.execute(_STORED_BY_BATCH)}
     for day in days:
         # The partition by its name (the insert holds it): of years of them, the parent would lock all.
         stored = table(partition_name(day), *map(column, ("event_id", "received_at", "arrival_sequence")))

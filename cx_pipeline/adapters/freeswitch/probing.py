@@ -24,6 +24,12 @@ def with_files(manifests: Sequence[Manifest], roots: Sequence[Path], watch: Stor
     return told.hstack(_columns([facts for _, facts in looked_at])).select(FOUND_MANIFEST_SCHEMA.names())
 
 
+def without_files(manifests: Sequence[Manifest]) -> pl.DataFrame:
+    """The manifests, `FOUND_MANIFEST_SCHEMA`, with their files to be looked at another time: `UNREADABLE` for now."""
+    unknown = [StreamFacts(file_problem="UNREADABLE")] * len(manifests)
+    return manifest_frame(manifests).hstack(_columns(unknown)).select(FOUND_MANIFEST_SCHEMA.names())
+
+
 def looked_at_again(rows: pl.DataFrame, roots: Sequence[Path], watch: StorageWatch) -> pl.DataFrame:
     """The files of `rows` (`PROBE_SCHEMA`) looked at again, in the same form."""
     looked_at = [

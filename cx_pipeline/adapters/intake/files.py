@@ -133,13 +133,14 @@ def _read_text(stream: ByteStream, kind: FileFormat) -> Iterator[ReadChunk]:
     read_block: Callable[[LineBlock], ReadChunk]
     read_block = csv_reader.read if kind is FileFormat.CSV else read_ndjson_block
     for piece in read_blocks(stream):
-        yield _oversized_row(piece) if isinstance(piece, OversizedLine) else read_block(piece)
+        yield oversized_row(piece) if isinstance(piece, OversizedLine) else read_block(piece)
     last_rows = csv_reader.finish()
     if last_rows.row_count:
         yield last_rows
 
 
-def _oversized_row(line: OversizedLine) -> ReadChunk:
+def oversized_row(line: OversizedLine) -> ReadChunk:
+    """A line that is too long, as a row that cannot be read."""
     no_rows = pl.DataFrame(schema={ROW_NUMBER: pl.Int64()})
     row = BadRow(line.line_number, f"LINE_TOO_LONG: {line.length} bytes", storable_text(line.head))
     return ReadChunk(no_rows, [row], frozenset(), lambda _: row.row_text)

@@ -1,7 +1,7 @@
-"""The form of a spool's segment: a head with a salt, then framed records, then, once it is full, an end mark.
+r"""The form of a spool's segment: a head with a salt, then framed records, then, once it is full, an end mark.
 
     head    b"CXSPOOL1", 16 bytes of salt
-    frame   b"\\xc7XSF", kind (1 byte), length (4 bytes, big-endian), SHA-256 (32 bytes), payload
+    frame   b"\xc7XSF", kind (1 byte), length (4 bytes, big-endian), SHA-256 (32 bytes), payload
 
 The SHA-256 is that of salt, kind, length and payload. The salt is made anew for each segment, so that no payload can
 hold what would pass for a frame of its own. A kill or a power failure leaves an unfinished frame, or zeros, at the end

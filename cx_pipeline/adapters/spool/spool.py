@@ -72,8 +72,9 @@ class Spool:
         return not self._sizes
 
     def append(self, payloads: Sequence[bytes]) -> None:
-        """Put records behind what waits; they are on disk when this returns, all of them or, where it raises, none
-        that anybody was told of.
+        """Put records behind what waits; all of them are on disk when this returns.
+
+        Where it raises, some of them may be there all the same.
 
         Raises:
             SpoolFullError: there is no room for them.
