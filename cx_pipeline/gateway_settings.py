@@ -78,6 +78,12 @@ class GatewaySettings(BaseSettings):
     event_sockets: tuple[EventSocketSettings, ...] = ()
     """Event sockets of the recorders, as a JSON list. None set: recordings cannot be paused through the gateway."""
 
+    listener_token: SecretStr | None = None
+    """The token with which `cx-pipeline listen` posts to the gateway; its scope is events:write."""
+    listener_token_file: Path | None = None
+    """File that holds it instead; read anew when it is refused."""
+    listener_folder: Path | None = None
+    """Folder of how far listeners have read, and of what they could not deliver yet. Not set: `home`/listeners."""
     jtapi_ha_mode: bool = Field(
         default=False, validation_alias=AliasChoices("CX_JTAPI_HA_MODE", "JTAPI_HA_MODE")
     )
@@ -90,6 +96,11 @@ class GatewaySettings(BaseSettings):
     def spool_folder(self) -> Path:
         """Folder of what was accepted while the database was away."""
         return self.gateway_spool or self.home / "spool"
+
+    @property
+    def listeners_folder(self) -> Path:
+        """Folder of how far listeners have read, and of what they could not deliver yet."""
+        return self.listener_folder or self.home / "listeners"
 
     @property
     def middleware_url(self) -> str:

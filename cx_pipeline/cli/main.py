@@ -15,6 +15,7 @@ COMMANDS = {
     "explain": "cx_pipeline.cli.explain:explain",
     "ingest": "cx_pipeline.cli.ingest:ingest",
     "keys": "cx_pipeline.cli.keys:keys",
+    "listen": "cx_pipeline.cli.listen:listen",
     "migrate": "cx_pipeline.cli.migrate:migrate",
     "mix": "cx_pipeline.cli.mix:mix",
     "outbox": "cx_pipeline.cli.outbox:outbox",

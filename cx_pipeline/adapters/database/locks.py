@@ -20,3 +20,6 @@ RECORDING_WRITE_LOCK = 7_203_008
 """Held (transaction) while a window's recordings are compared with those that the table has."""
 MANIFEST_SCAN_LOCK = 7_203_009
 """Held (session) while the folders of manifests are scanned, so that two runs do not read the same files at once."""
+LISTENER_LEASE_CLASS = 7_203_101
+"""First of the two numbers of a listener's lease (session); the second is made of the lease's name. Locks of two numbers
+and those of one never meet."""
