@@ -140,11 +140,12 @@ def _judged(found: pl.DataFrame, tolerance: int) -> pl.DataFrame:
         for name in ("leg_id", "leg_key", "tenant_id")
     }
     # The candidate's own key: it is what its address is made of.
-    tied["leg_key"] = pl.coalesce(pl.when(is_linked_or_shown).then("played_leg_key"), tied["leg_key"])
+    own_key = pl.coalesce(pl.when(is_linked_or_shown).then("played_leg_key"), tied.pop("leg_key"))
     played = {name: pl.when(is_shown).then(name) for name in ("candidate_id", "recording_id", "version")}
     return rows.with_columns(
         **tied,
         **played,
+        leg_key=own_key,
         method=pl.when(is_tied | is_shown).then(_method(pl.col("overall"))),
         score=pl.when(is_tied | is_shown).then(_score(pl.col("overall"), pl.col("distance"), tolerance)),
         runner_up_id=pl.coalesce("rival_candidate_id", "rival_leg_id"),

@@ -6,6 +6,7 @@ nothing any more, the new one goes out as the next revision.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -65,8 +66,9 @@ def link_messages(
         .join(told, on=["candidate_id", "kind"], how="left", suffix="_played")
         .sort("end_time", "start_time", "link_id", nulls_last=True)
     )
-    rows = [_missing(link, written, calls, url_of, options) for link in linked.iter_rows(named=True)]
-    return [row for row in rows if row is not None]
+    found = (_due(link, written, url_of) for link in linked.iter_rows(named=True))
+    due = [each for each in found if each is not None]
+    return [_row(each, message_id, calls, options) for each, message_id in zip(due, _ids(due), strict=True)]
 
 
 def slots_of(links: pl.DataFrame) -> list[str]:
@@ -105,13 +107,22 @@ def is_found_by(leg_key: str, older_key: str) -> bool:
     return is_same and abs(new.start_time - old.start_time) <= START_TOLERANCE
 
 
-def _missing(
-    link: Mapping[str, Any],
-    written: Mapping[tuple[str, str], OutboxRow],
-    calls: Mapping[str, str],
-    url_of: UrlOf,
-    options: MessageOptions,
-) -> OutboxRow | None:
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A message that has to be written: all but its id."""
+
+    link: Mapping[str, Any]
+    slot: str
+    before: OutboxRow | None
+    url: str
+    at: datetime
+
+    @property
+    def revision(self) -> int:
+        return 0 if self.before is None else self.before.revision + 1
+
+
+def _due(link: Mapping[str, Any], written: Mapping[tuple[str, str], OutboxRow], url_of: UrlOf) -> _Due | None:
     """The link's message, if there is none that leads to the recording."""
     intent = INTENTS[link["kind"]]
     # A slot without a leg may be older than the leg: it goes on.
@@ -119,43 +130,46 @@ def _missing(
     before = next((written[slot, intent] for slot in slots if (slot, intent) in written), None)
     if before is not None and is_found_by(link["leg_key"], before.fingerprint):
         return None
-    url = url_of(link["kind"], link["leg_key"], link["tenant_id"])
-    if url is None:
+    url, at = url_of(link["kind"], link["leg_key"], link["tenant_id"]), _moment(link)
+    if url is None or at is None:
         return None
-    slot = slots[0] if before is None else before.leg_id
-    revision = 0 if before is None else before.revision + 1
-    message_id = _message_id(slot, intent, revision)
-    ordering_key = calls.get(link["leg_id"]) or link["cx_call_id"] or slot
+    return _Due(link, slots[0] if before is None else before.leg_id, before, url, at)
+
+
+def _ids(due: list[_Due]) -> list[str]:
+    slots = [(each.slot, INTENTS[each.link["kind"]], 0, each.revision) for each in due]
+    schema = {"leg_id": pl.String, "intent": pl.String, "ordinal": pl.Int64, "revision": pl.Int64}
+    return message_ids(pl.DataFrame(slots, schema=schema, orient="row")).to_list()
+
+
+def _row(due: _Due, message_id: str, calls: Mapping[str, str], options: MessageOptions) -> OutboxRow:
+    intent = INTENTS[due.link["kind"]]
+    ordering_key = calls.get(due.link["leg_id"]) or due.link["cx_call_id"] or due.slot
     return OutboxRow(
         message_id=message_id,
-        ordering_key=ordering_key if before is None else before.ordering_key,
-        leg_id=slot,
+        ordering_key=ordering_key if due.before is None else due.before.ordering_key,
+        leg_id=due.slot,
         intent=intent,
         ordinal=0,
-        revision=revision,
-        payload=_message(message_id, link, url, options).to_json(),
-        fingerprint=link["leg_key"],
+        revision=due.revision,
+        payload=_message(message_id, due, options).to_json(),
+        fingerprint=due.link["leg_key"],
         destination=DESTINATIONS[intent],
     )
 
 
-def _message_id(slot: str, intent: str, revision: int) -> str:
-    frame = pl.DataFrame({"leg_id": [slot], "intent": [intent], "ordinal": [0], "revision": [revision]})
-    return str(message_ids(frame).item())
-
-
-def _message(message_id: str, link: Mapping[str, Any], url: str, options: MessageOptions) -> Message[Any]:
+def _message(message_id: str, due: _Due, options: MessageOptions) -> Message[Any]:
+    link = due.link
     is_voice = link["kind"] == VOICE
+    sender = options.voice_recording_sender if is_voice else options.screen_recording_sender
     header = Header(
         intent=INTENTS[link["kind"]],
         conversation_id=link["conversation_id"],
         channel_session_id=link["channel_session_id"],
-        sender=Sender(
-            sender_name=options.voice_recording_sender if is_voice else options.screen_recording_sender
-        ),
-        timestamp=_moment(link),
+        sender=Sender(sender_name=sender),
+        timestamp=due.at,
     )
-    body = _voice_body(link, url, options) if is_voice else _screen_body(link, url, options)
+    body = _voice_body(link, due.url, options) if is_voice else _screen_body(link, due.url, options)
     return Message[Any](id=message_id, header=header, body=body)
 
 
@@ -178,13 +192,10 @@ def _screen_body(link: Mapping[str, Any], url: str, options: MessageOptions) -> 
     return ScreenRecording(screen_recording_url=url, **facts)
 
 
-def _moment(link: Mapping[str, Any]) -> datetime:
+def _moment(link: Mapping[str, Any]) -> datetime | None:
     """When the fact was: the activity's end, else the recording's, else the activity's begin."""
     moments = (link["end_time"], link["end_time_played"], link["start_time"])
-    known: datetime | None = next((moment for moment in moments if moment is not None), None)
-    if known is None:
-        raise ValueError(f"the link {link['link_id']} has no time at all")
-    return known
+    return next((moment for moment in moments if moment is not None), None)
 
 
 def _seconds(duration_ms: int | None) -> float | None:
