@@ -1,0 +1,77 @@
+"""What can be played: by the key of a leg, as the links of a conversation have it, or by a recording's id."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from cx_pipeline.gateway.access.dependencies import needs
+from cx_pipeline.gateway.access.principal import RECORDINGS_PLAY, RECORDINGS_READ, Principal
+from cx_pipeline.gateway.audio import mixer_routes
+from cx_pipeline.gateway.audio.asking import audio_of, by_id, described
+from cx_pipeline.gateway.audio.interface import (
+    AUDIO_ANSWERS,
+    LINKED_AUDIO_ANSWERS,
+    METADATA_ANSWERS,
+    VIDEO_ANSWERS,
+)
+from cx_pipeline.gateway.audio.service import PLAY, SCREEN, Asked
+from cx_pipeline.gateway.negotiation import prefers_html
+
+router = APIRouter(tags=["recordings"])
+router.include_router(mixer_routes.router)
+
+Linked = Annotated[Principal, Depends(needs(RECORDINGS_PLAY, is_signed_accepted=True))]
+Player = Annotated[Principal, Depends(needs(RECORDINGS_PLAY))]
+Reader = Annotated[Principal, Depends(needs(RECORDINGS_READ))]
+
+
+@router.head("/{leg_key}/recording-file", include_in_schema=False)
+@router.get("/{leg_key}/recording-file", responses=LINKED_AUDIO_ANSWERS, response_class=Response)
+async def recording_file(request: Request, leg_key: str, principal: Linked) -> Response:
+    """The recording of a leg: its bytes, whole or in ranges; for somebody who follows a link in a browser its page."""
+    audio = audio_of(request)
+    source = audio.linked
+    asked = Asked(lambda: source.of_leg_key(leg_key, principal.tenant_id), source, PLAY, leg_key)
+    if prefers_html(request):
+        query = f"?{request.url.query}" if request.url.query else ""
+        return await _page(request, asked, principal, quote(request.scope["path"], safe="/:@") + query)
+    return await audio.answer(request, asked, principal)
+
+
+@router.head("/{leg_key}/screen-recording-file", include_in_schema=False)
+@router.get("/{leg_key}/screen-recording-file", responses=VIDEO_ANSWERS, response_class=Response)
+async def screen_recording_file(request: Request, leg_key: str, principal: Linked) -> Response:
+    """The screen recording of a leg: its bytes, whole or in ranges."""
+    audio = audio_of(request)
+    source = audio.screens
+    asked = Asked(lambda: source.of_leg_key(leg_key, principal.tenant_id), source, SCREEN, leg_key)
+    return await audio.answer(request, asked, principal)
+
+
+@router.head("/recordings/{recording_id}/audio", include_in_schema=False)
+@router.get("/recordings/{recording_id}/audio", responses=AUDIO_ANSWERS, response_class=Response)
+async def recording_audio(request: Request, recording_id: str, principal: Player) -> Response:
+    """A recording's bytes, whole or in ranges."""
+    audio = audio_of(request)
+    return await audio.answer(request, by_id(audio, recording_id, principal, PLAY), principal)
+
+
+@router.head("/recordings/{recording_id}", include_in_schema=False)
+@router.get("/recordings/{recording_id}", responses=METADATA_ANSWERS, response_class=JSONResponse)
+async def recording_metadata(request: Request, recording_id: str, principal: Reader) -> Response:
+    """What is known of a recording (guide 19.5.6); in a browser its page."""
+    audio = audio_of(request)
+    if prefers_html(request):
+        asked = by_id(audio, recording_id, principal, PLAY)
+        return await _page(request, asked, principal, f"/recordings/{quote(recording_id, safe='')}/audio")
+    return JSONResponse(await described(audio, recording_id, principal), headers={"Vary": "Accept"})
+
+
+async def _page(request: Request, asked: Asked, principal: Principal, audio_url: str) -> Response:
+    from cx_pipeline.gateway.pages.recording_page import recording_page
+
+    playable = await audio_of(request).find(asked, principal)
+    return await recording_page(request, principal, playable, audio_url)
