@@ -12,6 +12,7 @@ from cx_pipeline.cli.moments import MOMENT
 from cx_pipeline.cli.simulate_audio import audio
 from cx_pipeline.cli.simulate_ccm import ccm
 from cx_pipeline.cli.simulate_cisco import cisco
+from cx_pipeline.cli.simulate_live import live
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.simulator.plan import QUIET, Noise, TrafficPlan, noise_from_text
 
@@ -30,6 +31,9 @@ simulate.add_command(ccm)
 
 
 simulate.add_command(audio)
+
+
+simulate.add_command(live)
 
 
 @simulate.command()
