@@ -14,13 +14,18 @@ from cx_pipeline.adapters.database.connection import open_engine
 from cx_pipeline.gateway.access import routes as access_routes
 from cx_pipeline.gateway.access import service as access
 from cx_pipeline.gateway.access.configuration import session_secret
+from cx_pipeline.gateway.audio import routes as audio_routes
+from cx_pipeline.gateway.audio import service as audio
 from cx_pipeline.gateway.health import routes as health_routes
 from cx_pipeline.gateway.health.checks import checks
 from cx_pipeline.gateway.health.service import open_health
+from cx_pipeline.gateway.intake import routes as intake_routes
+from cx_pipeline.gateway.intake import service as intake
 from cx_pipeline.gateway.limits.body import BodyLimit
 from cx_pipeline.gateway.limits.clients import TrueClient
 from cx_pipeline.gateway.limits.rate import RateLimit
 from cx_pipeline.gateway.metrics import Metrics
+from cx_pipeline.gateway.openapi import describe
 from cx_pipeline.gateway.problem_answers import ProblemAnswers, add_problem_handlers
 from cx_pipeline.gateway.request_record import RequestRecord
 from cx_pipeline.gateway.security_headers import SecurityHeaders
@@ -34,10 +39,17 @@ _Service = Callable[[Settings, Engine, Metrics], AbstractAsyncContextManager[Any
 
 SERVICES: dict[str, _Service] = {
     "access": access.open_service,
+    "intake": intake.open_service,
+    "audio": audio.open_service,
 }
 """What opens each room's service; routes reach it as `request.app.state.<room>`."""
 
-ROUTERS: tuple[APIRouter, ...] = (health_routes.router, access_routes.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    health_routes.router,
+    access_routes.router,
+    intake_routes.router,
+    audio_routes.router,
+)
 """The rooms' routers. Fixed paths stand before those that begin with a leg's key, which may be anything."""
 
 
@@ -61,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.metrics = Metrics()
     for router in ROUTERS:
         app.include_router(router)
+    app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     add_problem_handlers(app)
     _add_middleware(app, settings)
     return app
