@@ -13,6 +13,7 @@ COMMANDS = {
     "demo": "cx_pipeline.cli.demo:demo",
     "directory": "cx_pipeline.cli.directory:directory",
     "explain": "cx_pipeline.cli.explain:explain",
+    "gateway": "cx_pipeline.cli.gateway:gateway",
     "ingest": "cx_pipeline.cli.ingest:ingest",
     "keys": "cx_pipeline.cli.keys:keys",
     "listen": "cx_pipeline.cli.listen:listen",

@@ -11,6 +11,7 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from cx_pipeline import __version__
 from cx_pipeline.adapters.database.connection import open_engine
+from cx_pipeline.core.errors import CxError
 from cx_pipeline.gateway.access import routes as access_routes
 from cx_pipeline.gateway.access import service as access
 from cx_pipeline.gateway.access.configuration import session_secret
@@ -109,6 +110,16 @@ def _issuers_origin(settings: Settings) -> tuple[str, ...]:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Open the rooms, one after the other, and close them in the opposite order."""
+    try:
+        async with _open_rooms(app):
+            yield
+    except CxError as error:
+        app.state.failure = error
+        raise
+
+
+@asynccontextmanager
+async def _open_rooms(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as stack:
         # A server that is set is not asked yet: it may be away. The embedded one is started where it does not run.

@@ -114,7 +114,7 @@ class ProblemAnswers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _without_trace(scope, send))
             return
         is_begun = False
 
@@ -141,3 +141,15 @@ class ProblemAnswers:
             return problem_response(problem_of(error))
         _log.error("%s %s failed", scope["method"], _route(scope), exc_info=error)
         return problem_response(Problem(500, "Internal error"))
+
+
+def _without_trace(scope: Scope, send: Send) -> Send:
+    """Tell why the application could not be opened in one line where it is an error of ours, as everywhere."""
+
+    async def telling_send(message: Message) -> None:
+        failure = getattr(scope["app"].state, "failure", None)
+        if message["type"] == "lifespan.startup.failed" and isinstance(failure, CxError):
+            message = {"type": message["type"], "message": str(failure)}
+        await send(message)
+
+    return telling_send

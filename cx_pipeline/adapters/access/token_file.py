@@ -5,6 +5,7 @@ A token is 32 random bytes, so its plain hash tells nothing and needs no salt.
 
 import hashlib
 import json
+import os
 import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -163,10 +164,14 @@ def _as_json(tokens: tuple[StaticToken, ...]) -> str:
 
 
 def _write(path: Path, text: str) -> None:
+    before = path.stat() if path.exists() else None
     try:
         with PartFile(path) as file:
             file.write(text.encode())
             file.force_to_disk()
             file.publish()
+        if before is not None and (before.st_uid, before.st_gid) != (os.geteuid(), os.getegid()):
+            # root may add a token to the file of a service that runs as another user.
+            os.chown(path, before.st_uid, before.st_gid)
     except CxError as error:
         raise ConfigurationError(str(error)) from None

@@ -47,6 +47,7 @@ class GuardedProtocol(HttpToolsProtocol):
         """Whether the client owes us (the rest of) a request. A new connection does."""
         self._is_in_head = True
         self._head_bytes = 0
+        self._is_message_ended = False
         self._waited_s = 0.0
         self._unread_s = 0.0
         self._refusal = 400
@@ -67,9 +68,9 @@ class GuardedProtocol(HttpToolsProtocol):
         """Something of a request has come."""
         if self.parser is None or self.transport.is_closing():
             return
-        self._is_receiving = True
+        self._is_receiving, self._is_message_ended = True, False
         super().data_received(data)
-        if self._is_in_head:
+        if self._is_in_head and not self._is_message_ended:  # else it was the end of a body
             self._head_bytes += len(data)
             if self._head_bytes > self.most_head_bytes and not self.transport.is_closing():
                 self._refuse(431)
@@ -92,6 +93,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """The parser has all of it."""
         self._is_receiving, self._is_in_head, self._head_bytes = False, True, 0
+        self._is_message_ended = True
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

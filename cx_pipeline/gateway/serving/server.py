@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from fastapi import FastAPI
@@ -26,17 +26,26 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class GatewayServer(uvicorn.Server):
     """Serves one application until it is asked to end."""
 
-    def __init__(self, app: FastAPI, settings: Settings, *, is_main: bool = True) -> None:
+    def __init__(
+        self,
+        app: FastAPI,
+        settings: Settings,
+        *,
+        is_main: bool = True,
+        on_listening: Callable[[], None] = lambda: None,
+    ) -> None:
         """Prepare to serve.
 
         Args:
             app: made by `create_app`.
             settings: the limits are of here.
             is_main: whether the process is ours: then SIGTERM and SIGINT end the server.
+            on_listening: called once it answers.
         """
         self._settings = settings
         self._is_main = is_main
         self._has_started = threading.Event()
+        self._on_listening = on_listening
         super().__init__(
             uvicorn.Config(
                 app,
@@ -57,6 +66,7 @@ class GatewayServer(uvicorn.Server):
         """Open the application and listen."""
         await super().startup(sockets)
         self._has_started.set()
+        self._on_listening()
 
     def wait_until_started(self, timeout_s: float) -> bool:
         """For other threads: whether it listens, within a time."""
