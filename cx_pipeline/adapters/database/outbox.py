@@ -93,7 +93,7 @@ class Outbox:
             connection.execute(select(func.pg_advisory_xact_lock(OUTBOX_PLAN_LOCK)))
             state, without_messages = _state(connection, list(withdrawn))
             rows = planner(state) if state.changed or state.vanished else ()
-            written = _write(connection, rows)
+            written = write_messages(connection, rows)
             _note_legs(connection)
             _forget(connection, [*state.vanished, *without_messages])
         return PlanCounts(len(state.changed), len(state.vanished), written)
@@ -151,7 +151,7 @@ def _newest_query() -> Select[tuple[object, ...]]:
     return select(*(newest.c[name] for name in OUTBOX_ROW_SCHEMA)).order_by(newest.c.sequence)
 
 
-def _write(connection: Connection, rows: Sequence[OutboxRow]) -> int:
+def write_messages(connection: Connection, rows: Sequence[OutboxRow]) -> int:
     """Insert the messages in their order; those that are there already stay as they are."""
     if not rows:
         return 0
