@@ -16,11 +16,12 @@ from cx_pipeline.core.linking.ties import (
     ITEM_SCHEMA,
     clock_offset,
     margin_of,
+    no_pairs,
     on_the_other_clock,
     ties,
 )
 
-_LEG_COLUMNS = (
+LEG_COLUMNS = (
     "leg_id",
     "leg_key",
     "call_id",
@@ -30,9 +31,11 @@ _LEG_COLUMNS = (
     "tenant_id",
     "agent_extension",
     "customer_identifier",
+    "other_party",
     "start_time",
     "end_time",
 )
+"""What of ENRICHED_LEG_SCHEMA links are made by."""
 _FACTS = ("n", "leg_id", "leg_key", "cx_call_id", "tenant_id", "candidate", "candidate_rank", "is_unsure")
 
 
@@ -53,11 +56,11 @@ def targets_of(legs: pl.DataFrame, candidates: pl.DataFrame, tolerance: int) -> 
     """The targets, legs first.
 
     Args:
-        legs: ENRICHED_LEG_SCHEMA, each once.
+        legs: `LEG_COLUMNS`, each leg once.
         candidates: LINK_CANDIDATE_SCHEMA of one kind, with their number `candidate`.
         tolerance: in microseconds.
     """
-    numbered = legs.select(_LEG_COLUMNS).sort("leg_id").with_row_index("n")
+    numbered = legs.select(LEG_COLUMNS).sort("leg_id").with_row_index("n")
     attached, settled = _attached(numbered, candidates, tolerance)
     lone = candidates.filter(~pl.col("candidate").is_in(settled.implode()))
     items = pl.concat([_leg_items(numbered), _candidate_items(lone, numbered.height)])
@@ -104,8 +107,7 @@ def _attached(legs: pl.DataFrame, candidates: pl.DataFrame, tolerance: int) -> t
 def _guessed(legs: pl.DataFrame, bare: pl.DataFrame, tolerance: int) -> pl.DataFrame:
     """The legs of candidates that know none, as far as ids and times tell, the surest of a leg first."""
     left, right = _candidate_items(bare, 0), _leg_items(legs)
-    none = pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32})
-    offset = clock_offset(left, right, none)
+    offset = clock_offset(left, right, no_pairs())
     found = ties(on_the_other_clock(left, offset), right, tolerance, margin_of(offset, tolerance))
     found = found.with_columns(is_unsure=pl.col("refusal").is_not_null())
     # Both legs that a candidate may be of are unsure of it.

@@ -115,17 +115,18 @@ def margin_of(offset: int | None, tolerance: int) -> int:
     return 2 * tolerance if offset is None else tolerance
 
 
+def no_pairs() -> pl.DataFrame:
+    """`left`, `right`: nothing is known already."""
+    return pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32})
+
+
 def on_the_other_clock(left: pl.DataFrame, offset: int | None) -> pl.DataFrame:
     """The left side with its clock's offset taken off its times."""
     return left if offset is None else left.with_columns(pl.col("start", "end") - offset)
 
 
 def _known(left: pl.DataFrame, right: pl.DataFrame, named: pl.DataFrame | None) -> pl.DataFrame:
-    pairs = (
-        named.select("left", "right")
-        if named is not None
-        else pl.DataFrame(schema={"left": pl.UInt32, "right": pl.UInt32})
-    )
+    pairs = no_pairs() if named is None else named.select("left", "right")
     nothing = {name: pl.lit(None, TIE_SCHEMA[name]) for name in list(TIE_SCHEMA)[len(_PAIR) :]}
     measured = _measured(pairs, left, right).with_columns(rank=pl.lit(BY_NAME, pl.UInt8), **nothing)
     return measured.select(list(TIE_SCHEMA))
