@@ -16,7 +16,7 @@ from cx_pipeline.core.events.call_keys import call_key
 from cx_pipeline.core.linking.eleveo import Couple
 from cx_pipeline.core.recording.manifest_values import moment_of
 
-_SESSION = re.compile(r"""sessionid\s*=\s*["']([A-Za-z0-9._!:-]{8,200})["']""", re.IGNORECASE)
+_SESSION = re.compile(r"""sessionid["']?\s*[=:]\s*["']([A-Za-z0-9._!:-]{8,200})["']""", re.IGNORECASE)
 _REPLY = re.compile(r"<reply[^>]*>\s*([^<\s]{1,4096})\s*</reply>", re.IGNORECASE)
 _PAGE = re.compile(r"^\s*(<!doctype html|<html|<\?xml[^>]*>\s*<!doctype html)", re.IGNORECASE)
 _TEXT = 1024
