@@ -5,13 +5,14 @@ was some: it is kept in memory only, where the audio itself is sealed.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from cx_pipeline.adapters.crypto.plaintext import PlaintextReader, as_file
+from cx_pipeline.adapters.playback.source import ReadableAudio
 from cx_pipeline.core.errors import InputError
 
 MOST_POINTS = 2000
@@ -55,7 +56,7 @@ class AudioPeaks:
     channels: tuple[ChannelPeaks, ...]
 
 
-def peaks_of(audio: PlaintextReader) -> AudioPeaks:
+def peaks_of(audio: ReadableAudio) -> AudioPeaks:
     """The picture of audio in any format that libsndfile reads.
 
     Raises:
@@ -63,7 +64,8 @@ def peaks_of(audio: PlaintextReader) -> AudioPeaks:
         StorageUnavailableError, BrokenSealError: as its reader raises them.
     """
     try:
-        with soundfile.SoundFile(as_file(audio)) as sound:
+        # A file asks a reader for its size and for bytes by place; no more.
+        with soundfile.SoundFile(as_file(cast("PlaintextReader", audio))) as sound:
             return _picture(sound)
     except soundfile.LibsndfileError as error:
         raise InputError(f"this is no audio that can be drawn: {error.error_string}") from None
