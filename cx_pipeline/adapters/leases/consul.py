@@ -117,10 +117,11 @@ class ConsulLease(LeaseThread):
             self._proof.given(asked_at)
 
     def _watched(self, http: httpx.Client, index: int) -> int:
-        """Wait until the key changes, at most `WATCH_S`, or a moment where nobody holds it; the index to go on from."""
+        """Wait until the key changes, at most `WATCH_S`; the index to go on from, 0 to ask without waiting."""
         holder, seen = self._holder(http, index=index, wait_s=WATCH_S)
-        if holder is None:  # free, and yet not given: its lock delay
+        if holder is None:  # free, and yet not given: its lock delay, of whose end no index tells
             self._ending.wait(PAUSE_S * self._pace)
+            return 0
         return seen if seen >= index else 0  # an index that goes back means to begin anew
 
     def _holder(self, http: httpx.Client, *, index: int = 0, wait_s: float = 0.0) -> tuple[str | None, int]:

@@ -9,7 +9,7 @@ read from its start.
 import os
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 
 from cx_pipeline.adapters.listening.batches import Batch
 from cx_pipeline.adapters.listening.positions import Position, PositionFile, Trail, trail_at
@@ -62,6 +62,7 @@ class FileFollower:
         self._quiet_since: float | None = None
         self._missing_since: float | None = None
         self._is_at_end = False
+        self._rotated_before: frozenset[tuple[int, int, int]] = frozenset()
 
     @property
     def is_at_end(self) -> bool:
@@ -145,7 +146,7 @@ class FileFollower:
 
     def _at_its_end(self, file: TailedFile) -> Batch | None:
         """The last line, or the next file, where nothing will be written to this one any more."""
-        following = self._following(file)
+        following = self._following(file) or self._copied_unread(file)
         if following is None:
             if self._is_once:
                 batch = self._read(file, is_final=True)
@@ -175,6 +176,13 @@ class FileFollower:
             return rotated[0].path
         return self._path if current is not None and current.st_size else None
 
+    def _copied_unread(self, file: TailedFile) -> Path | None:
+        """A copy that was made of the file, which was then cut, before a byte of it was read; None where there is none."""
+        if file.trail.offset or file.trail.ahead:
+            return None
+        new = [each for each in rotated_files(self._path) if each.content_mark not in self._rotated_before]
+        return new[0].path if new else None
+
     def _switch_to(self, path: Path) -> None:
         try:
             descriptor = open_regular(path)
@@ -189,6 +197,7 @@ class FileFollower:
         file = TailedFile(descriptor, trail)
         self.close()
         self._file, self._quiet_since, self._missing_since = file, None, None
+        self._rotated_before = frozenset(each.content_mark for each in rotated_files(self._path))
         self._positions.save(file.position)
 
     def _after_a_cut(self, file: TailedFile) -> None:
@@ -224,11 +233,18 @@ class FileFollower:
         except FileNotFoundError:
             if self._is_once:
                 raise InputError(f"there is no file {self._path}") from None
-            self._missing_since = self._missing_since or monotonic()
+            self._note_missing(position)
             return False
         self._take(descriptor, Trail())
         self._is_from_start = False
         return True
+
+    def _note_missing(self, position: Position | None) -> None:
+        """Keep since when nothing was there: what appears and is rotated before it is seen is found by that."""
+        if position is None:
+            self._positions.save(Position(0, 0, 0, "", "", time()))
+            self._is_from_start = False
+        self._missing_since = self._missing_since or monotonic()
 
     def _resumed(self, position: Position) -> bool:
         """Go on in the file that was read, whatever its name is now; whether it was found."""
@@ -255,7 +271,7 @@ class FileFollower:
             self._on_notice(
                 f"{', '.join(packed)} may hold lines that were not read: see to them with cx-pipeline ingest"
             )
-        elif self._path.exists():
+        elif position.offset:
             self._on_notice(f"{self._path} is not the file that was read before: reading it from its start")
         rotated = self._written_since(position)
         return rotated[0] if rotated else self._path

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cx_pipeline.adapters.storage.part_files import PartFile, make_folder
@@ -27,11 +27,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Trail:
-    """What was read of a file: its first bytes, the last ones, and how many in all."""
+    """What was read of a file: its first bytes, the last ones, and how many in all; and what was seen to follow."""
 
     offset: int = 0
     head: bytes = b""
     tail: bytes = b""
+    ahead: bytes = b""
+    """The beginning of a line that was seen unfinished."""
 
     def after(self, data: bytes) -> "Trail":
         """The trail once `data`, which follows, is read too."""
@@ -41,9 +43,15 @@ class Trail:
             (self.tail + data[-REMEMBERED_BYTES:])[-REMEMBERED_BYTES:],
         )
 
+    def seeing(self, data: bytes) -> "Trail":
+        """The trail with the beginning of what follows it."""
+        return replace(self, ahead=data[:REMEMBERED_BYTES])
+
     def is_of(self, descriptor: int) -> bool:
-        """Whether an open file still holds what was read: it was neither cut nor written anew."""
-        return trail_of(descriptor, self.offset) == self
+        """Whether an open file still holds what was read and seen: it was neither cut nor written anew."""
+        if trail_of(descriptor, self.offset) != replace(self, ahead=b""):
+            return False
+        return os.pread(descriptor, len(self.ahead), self.offset) == self.ahead
 
     def position(self, status: os.stat_result, read_at_s: float) -> Position:
         """It, as it is kept."""

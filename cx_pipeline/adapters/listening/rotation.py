@@ -24,6 +24,11 @@ class RotatedFile:
     device: int
     inode: int
 
+    @property
+    def content_mark(self) -> tuple[int, int, int]:
+        """What stays the same when it is renamed once more, and changes when it is written to."""
+        return self.device, self.inode, self.modified_ns
+
     def is_same(self, status: os.stat_result) -> bool:
         """Whether it is the file of that status."""
         return (self.device, self.inode) == (status.st_dev, status.st_ino)

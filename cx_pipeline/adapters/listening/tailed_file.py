@@ -73,7 +73,7 @@ class TailedFile:
             self.trail = self.trail.after(data)
             return lines
         read = sum(map(len, lines)) + len(lines)
-        self.trail = self.trail.after(data[:read])
+        self.trail = self.trail.after(data[:read]).seeing(data[read:])
         return lines
 
     def _too_long(self, head: bytes, *, is_final: bool) -> Sequence[bytes]:
