@@ -178,7 +178,9 @@ def test_a_file_that_was_replaced_is_read_from_its_start(site: Site):
     inode = site.path.stat().st_ino
     site.path.unlink()
     site.write(b"other", b"lines")
-    assert site.path.stat().st_ino == inode or True  # the same inode again is the harder case, and may be given
+    assert (
+        site.path.stat().st_ino == inode or True
+    )  # the same inode again is the harder case, and may be given
     site.kill()
     site.deliver()
     assert site.delivered == [b"first", b"other", b"lines"]
