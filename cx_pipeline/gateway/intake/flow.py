@@ -1,8 +1,8 @@
 """The way of records: into the database at once, or, while that is away, to the spool and from there in order.
 
-Two threads. The committer stores: what waits in the spool first, else all that has come meanwhile, in one go. The
-spooler appends to the spool all that has come meanwhile, with one forcing to disk. A record goes straight to the
-committer as long as the database answers and little waits in the spool; else behind what waits there. Each record is
+Three threads. Two committers store: what waits in the spool first, else all that has come meanwhile, in one go; one
+reads its records while the other's are in the database's hands. The spooler appends to the spool all that has come meanwhile, with one forcing to disk. A record goes straight to the
+committers as long as the database answers and little waits in the spool; else behind what waits there. Each record is
 answered once it is safe in one of the two places.
 """
 
@@ -10,19 +10,18 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future, InvalidStateError
-from contextlib import suppress
-from dataclasses import dataclass, field
-from threading import Condition, Thread
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Condition, Thread, get_ident
 
 from cx_pipeline.adapters.spool.spool import Segment, Spool
 from cx_pipeline.core.errors import CxError, InputError
 from cx_pipeline.gateway.intake.figures import IntakeFigures
+from cx_pipeline.gateway.intake.pending import Pending, bytes_of, first_records, take_group
 from cx_pipeline.gateway.intake.records import Receipt, Record, from_bytes, to_bytes
 from cx_pipeline.gateway.intake.storing import RecordStore
 
-GROUP_BYTES = 4 * 1024 * 1024
-"""So much is stored at once at most; a single record may be longer."""
+COMMITTERS = 2
 CATCH_UP_BYTES = 8 * 1024 * 1024
 """Below this the rest of the spool is stored in less time than a sender waits: new records wait for it."""
 PATIENCE_S = 5.0
@@ -33,21 +32,6 @@ _ADOPT_EVERY_S = 30.0
 _MOST_WAITING_BYTES = 64 * 1024 * 1024
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Pending:
-    record: Record
-    answer: Future[Receipt] = field(default_factory=Future)
-    since: float = field(default_factory=time.monotonic)
-
-    def tell(self, receipt: Receipt) -> None:
-        with suppress(InvalidStateError):
-            self.answer.set_result(receipt)
-
-    def refuse(self, error: BaseException) -> None:
-        with suppress(InvalidStateError):
-            self.answer.set_exception(error)
 
 
 @dataclass(slots=True)
@@ -64,18 +48,20 @@ class IntakeFlow:
     def __init__(self, store: RecordStore, spool: Spool, figures: IntakeFigures) -> None:
         self._store, self._spool, self._figures = store, spool, figures
         self._changed = Condition()
-        self._direct: deque[_Pending] = deque()
-        self._to_spool: deque[_Pending] = deque()
-        self._in_hand: list[_Pending] = []
+        self._direct: deque[Pending] = deque()
+        self._to_spool: deque[Pending] = deque()
+        self._in_hand: dict[int, list[Pending]] = {}
         self._drain: _Drain | None = None
+        self._is_draining = False
         self._failures = 0
         self._retry_at = 0.0
         self._is_closing = self._is_given_up = False
-        self._threads = (
-            Thread(target=self._commit, name="intake-committer", daemon=True),
-            Thread(target=self._append, name="intake-spooler", daemon=True),
-        )
-        for thread in self._threads:
+        self._committers = [
+            Thread(target=self._commit, name=f"intake-committer-{number}", daemon=True)
+            for number in range(COMMITTERS)
+        ]
+        self._spooler = Thread(target=self._append, name="intake-spooler", daemon=True)
+        for thread in (*self._committers, self._spooler):
             thread.start()
 
     @property
@@ -91,7 +77,7 @@ class IntakeFlow:
             StorageUnavailableError: likewise, and the spool's disk does not answer.
             ConfigurationError: likewise, and the spool's folder cannot be written.
         """
-        pending = _Pending(record)
+        pending = Pending(record)
         with self._changed:
             (self._direct if self._goes_direct() else self._to_spool).append(pending)
             self._changed.notify_all()
@@ -103,13 +89,13 @@ class IntakeFlow:
             self._is_closing = True
             self._changed.notify_all()
         deadline = time.monotonic() + timeout_s
-        committer, spooler = self._threads
-        committer.join(timeout=timeout_s)
+        for committer in self._committers:
+            committer.join(timeout=max(0.0, deadline - time.monotonic()))
         with self._changed:
             self._give_to_spool()
             self._is_given_up = True
             self._changed.notify_all()
-        spooler.join(timeout=max(1.0, deadline - time.monotonic()))
+        self._spooler.join(timeout=max(1.0, deadline - time.monotonic()))
         self._spool.close()
 
     def _goes_direct(self) -> bool:
@@ -117,7 +103,7 @@ class IntakeFlow:
             return False
         if self._spool.backlog_bytes > CATCH_UP_BYTES:
             return False
-        return sum(len(each.record.payload) for each in self._direct) < _MOST_WAITING_BYTES
+        return bytes_of(self._direct) < _MOST_WAITING_BYTES
 
     # The committer
 
@@ -133,25 +119,34 @@ class IntakeFlow:
             else:
                 self._note_success()
 
-    def _next_group(self) -> list[_Pending] | None:
+    def _next_group(self) -> list[Pending] | None:
         """The records to store now; none: those of the spool; null: it is time to end."""
         with self._changed:
             while True:
-                wait_s = _LOOK_EVERY_S
                 if self._is_closing and (self._failures or not self._direct):
                     return None
-                if self._failures and time.monotonic() < self._retry_at:
-                    wait_s = self._retry_at - time.monotonic()
-                elif (self._drain or not self._spool.is_empty) and not self._is_closing:
-                    return []
-                elif self._direct:
-                    self._in_hand = _taken(self._direct)
-                    return self._in_hand
-                elif self._failures:
-                    self._failures = 0  # nothing waits that could tell: the next record does
-                self._changed.wait(min(wait_s, _LOOK_EVERY_S))
+                wait_s = self._retry_at - time.monotonic() if self._failures else 0.0
+                if wait_s <= 0 and (group := self._ready()) is not None:
+                    return group
+                self._changed.wait(min(wait_s, _LOOK_EVERY_S) if wait_s > 0 else _LOOK_EVERY_S)
 
-    def _store_group(self, group: Sequence[_Pending]) -> None:
+    def _ready(self) -> list[Pending] | None:
+        """What there is to store: what waits in the spool, which one committer stores, before all that came later."""
+        if self._is_draining:
+            return None
+        if (self._drain or not self._spool.is_empty) and not self._is_closing:
+            self._is_draining = True
+            return []
+        if self._direct:
+            group = self._in_hand[get_ident()] = take_group(self._direct)
+            return group
+        if not self._to_spool:
+            self._failures = (
+                0  # nothing waits that could tell whether the database is back: the next record does
+            )
+        return None
+
+    def _store_group(self, group: Sequence[Pending]) -> None:
         outcomes = self._store.store([pending.record for pending in group])
         for pending, outcome in zip(group, outcomes, strict=True):
             self._figures.count_stored(pending.record, outcome)
@@ -162,7 +157,7 @@ class IntakeFlow:
         if drain is None:
             return
         if drain.records:
-            group = _first_records(drain.records)
+            group = first_records(drain.records)
             for record, outcome in zip(group, self._store.store(group), strict=True):
                 self._figures.count_drained(record, outcome)
             for _ in group:
@@ -191,7 +186,7 @@ class IntakeFlow:
 
     def _note_success(self) -> None:
         with self._changed:
-            self._in_hand = []
+            self._end_turn()
             if self._failures:
                 _log.info("the database takes events again")
             self._failures = 0
@@ -205,6 +200,13 @@ class IntakeFlow:
                     "what comes in goes to the spool: %s", error, exc_info=None if is_ours else error
                 )
             self._go_away()
+            self._end_turn()
+
+    def _end_turn(self) -> None:
+        """This committer has done with what it had."""
+        if self._in_hand.pop(get_ident(), None) is None:
+            self._is_draining = False
+        self._changed.notify_all()
 
     def _go_away(self) -> None:
         """From now on everything goes to the spool, until the database has taken what is there."""
@@ -216,10 +218,13 @@ class IntakeFlow:
 
     def _give_to_spool(self) -> None:
         """What waits for the database goes before what already waits for the spool: it came earlier."""
-        waiting = [each for each in (*self._in_hand, *self._direct) if not each.answer.done()]
+        waiting = [each for each in self._waiting() if not each.answer.done()]
         self._to_spool.extendleft(reversed(waiting))
-        self._in_hand = []
+        self._in_hand = {committer: [] for committer in self._in_hand}
         self._direct.clear()
+
+    def _waiting(self) -> list[Pending]:
+        return [*(each for group in self._in_hand.values() for each in group), *self._direct]
 
     # The spooler
 
@@ -233,7 +238,7 @@ class IntakeFlow:
                 self._adopt()
             self._figures.backlog.set(self._spool.backlog_bytes)
 
-    def _next_to_spool(self) -> list[_Pending] | None:
+    def _next_to_spool(self) -> list[Pending] | None:
         with self._changed:
             self._end_patience()
             if not self._to_spool:
@@ -241,17 +246,17 @@ class IntakeFlow:
                     return None
                 self._changed.wait(_LOOK_EVERY_S)
                 self._end_patience()
-            return _taken(self._to_spool)
+            return take_group(self._to_spool)
 
     def _end_patience(self) -> None:
-        oldest = min((each.since for each in (*self._in_hand, *self._direct)), default=None)
+        oldest = min((each.since for each in self._waiting()), default=None)
         if oldest is not None and time.monotonic() - oldest > PATIENCE_S:
             _log.warning(
                 "the database did not answer within %g s: what comes in goes to the spool", PATIENCE_S
             )
             self._go_away()
 
-    def _append_group(self, group: Sequence[_Pending]) -> None:
+    def _append_group(self, group: Sequence[Pending]) -> None:
         try:
             self._spool.append([to_bytes(pending.record) for pending in group])
         except Exception as error:
@@ -274,24 +279,3 @@ class IntakeFlow:
                 _log.warning("took over %d segments that a gateway left which ended", adopted)
         except CxError as error:
             _log.warning("what others left in the spool cannot be taken over: %s", error)
-
-
-def _taken(waiting: deque[_Pending]) -> list[_Pending]:
-    """The first of those that wait, as many as are handled at once."""
-    group: list[_Pending] = []
-    size = 0
-    while waiting and (not group or size + len(waiting[0].record.payload) <= GROUP_BYTES):
-        group.append(waiting.popleft())
-        size += len(group[-1].record.payload)
-    return group
-
-
-def _first_records(records: deque[Record]) -> list[Record]:
-    group: list[Record] = []
-    size = 0
-    for record in records:
-        if group and size + len(record.payload) > GROUP_BYTES:
-            break
-        group.append(record)
-        size += len(record.payload)
-    return group
