@@ -114,8 +114,10 @@ class EleveoClient:
             found |= new
             unreadable += page.unreadable
             item_count += page.item_count
-            is_last = page.item_count < PAGE_SIZE if page.total is None else item_count >= page.total
-            if is_last or not new:  # a release that knows no pages answers with all of it, again and again
+            is_last = page.total is not None and item_count >= page.total
+            # Without a total only an answer with nothing new is the last: the server may give less than was asked for,
+            # and one that knows no pages answers with all of it, again and again.
+            if is_last or not new:
                 return list(found.values()), unreadable
         raise InputError(f"Eleveo's couples of call {call_id} fill more than {MOST_PAGES} pages")
 

@@ -179,5 +179,5 @@ def _first(raw: Mapping[str, object], names: Sequence[str]) -> object:
 
 
 def _total(value: object) -> int | None:
-    total = _first(value, ("total", "totalCount", "count")) if isinstance(value, dict) else None
+    total = _first(value, ("total", "totalCount", "totalElements")) if isinstance(value, dict) else None
     return total if isinstance(total, int) and not isinstance(total, bool) else None

@@ -32,6 +32,7 @@ class Behaviour:
     """Conversations in an answer to a search at most, whatever was asked for."""
     knows_pages: bool = True
     """Whether offset and limit are heeded."""
+    tells_total: bool = True
     knows_times: bool = True
     lists: Literal["conversations", "couples"] = "conversations"
     words: dict[str, str] = field(default_factory=dict)
@@ -64,5 +65,7 @@ class Seen:
     credentials_in_addresses: int = 0
     """Logins whose password stood in the address."""
     sessions_in_cookies: int = 0
+    issued: set[str] = field(default_factory=set)
+    """Sessions and tokens that it gave out: they are secret."""
     most_at_once: int = 0
     at_once: int = 0

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -111,7 +112,7 @@ class FakeEleveo:
     # Sessions.
 
     async def _login(self, request: Request) -> Response:
-        form = await request.form()
+        form = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
         self.seen.credentials_in_addresses += "password" in request.query_params
         told = {**request.query_params, **form}
         await asyncio.sleep(self.behaviour.login_s)
@@ -119,6 +120,7 @@ class FakeEleveo:
             return self._wrong_login()
         session_id = secrets.token_hex(16).upper()
         self._sessions[session_id] = _Session(self._clock())
+        self.seen.issued.add(session_id)
         body = f'<?xml version="1.0"?>\n<ok sessionid="{session_id}" number="1">Welcome.</ok>'
         return Response(body, media_type=_XML, headers={"Set-Cookie": f"JSESSIONID={session_id}; Path=/"})
 
@@ -162,7 +164,8 @@ class FakeEleveo:
         if behaviour.knows_pages:
             offset, limit = (int(request.query_params.get(name, "0")) for name in ("offset", "limit"))
             found = found[offset : offset + min(limit or behaviour.page_size, behaviour.page_size)]
-        return JSONResponse({behaviour.lists: found, "total": total})
+        told = {"total": total} if behaviour.tells_total else {}
+        return JSONResponse({behaviour.lists: found, **told})
 
     def _between(self, request: Request) -> list[HeldCouple]:
         if not self.behaviour.knows_times:
@@ -204,6 +207,7 @@ class FakeEleveo:
             return Response('<?xml version="1.0"?>\n<error number="7">No call.</error>', media_type=_XML)
         token = secrets.token_urlsafe(24)
         session.tokens[token] = sid
+        self.seen.issued.add(token)
         return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n<reply>{token}</reply>', media_type=_XML)
 
     async def _download(self, request: Request, session: _Session) -> Response:
