@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,10 @@ from cx_pipeline.gateway.app import create_app
 from cx_pipeline.gateway.serving.server import GatewayServer, listening_socket
 from cx_pipeline.settings import Settings
 
+TLS = ssl.create_default_context()
+"""Made once: else each client takes tens of milliseconds to make one that nobody uses on loopback."""
+AWAY = SecretStr("postgresql://nobody@127.0.0.1:1/none")
+"""A database that does not answer: for tests that need none."""
 ACME, GLOBEX = "acme", "globex"
 LINK_KEY = "a link key of the tests, 32 chars"
 
@@ -96,18 +101,32 @@ class Gateway:
         headers = {**options.pop("headers", {})}
         if token is not None:
             headers["Authorization"] = f"Bearer {self.tokens[token]}"
-        client = httpx.Client(base_url=self.url, headers=headers, trust_env=False, timeout=30, **options)
+        given = {"base_url": self.url, "trust_env": False, "timeout": 30, "verify": TLS, **options}
+        client = httpx.Client(headers=headers, **given)
         self.clients.append(client)
         return client
 
 
 @contextmanager
-def running_gateway(settings: Settings, tokens: Mapping[str, str]) -> Iterator[Gateway]:
-    """Run the whole gateway on a free port, until the block ends; it ends as on SIGTERM."""
-    with listening_socket("127.0.0.1", 0) as socket:
+def running_gateway(
+    settings: Settings,
+    tokens: Mapping[str, str],
+    prepare: Callable[[FastAPI], None] = lambda _: None,
+    port: int = 0,
+) -> Iterator[Gateway]:
+    """Run the whole gateway on a free port, until the block ends; it ends as on SIGTERM.
+
+    Args:
+        settings: of the gateway; its port becomes the one that was free.
+        tokens: those of the settings' file, by name.
+        prepare: may add routes to the application before it starts.
+        port: to take; 0: any.
+    """
+    with listening_socket("127.0.0.1", port) as socket:
         port = socket.getsockname()[1]
         settings = settings.model_copy(update={"gateway_port": port})
         app = create_app(settings)
+        prepare(app)
         server = GatewayServer(app, settings, is_main=False)
         thread = threading.Thread(target=_run, args=(server, socket), daemon=True)
         thread.start()

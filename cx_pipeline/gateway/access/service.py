@@ -23,7 +23,7 @@ from cx_pipeline.gateway.access.json_web_tokens import (
     looks_like_jwt,
 )
 from cx_pipeline.gateway.access.login import Login
-from cx_pipeline.gateway.access.principal import RECORDINGS_PLAY, RECORDINGS_READ, Principal
+from cx_pipeline.gateway.access.principal import ALL_TENANTS, RECORDINGS_PLAY, RECORDINGS_READ, Principal
 from cx_pipeline.gateway.metrics import Metrics
 from cx_pipeline.gateway.problems import Problem
 from cx_pipeline.settings import Settings
@@ -77,6 +77,8 @@ class AccessService:
         if self.link_key is None or any(len(values) != 1 for values in given):
             return None
         (tenant,), (expires,), (signature,) = given
+        if tenant in ("", ALL_TENANTS):  # a link is of one tenant
+            return None
         if not (expires.isascii() and expires.isdigit() and len(expires) <= _LONGEST_EXPIRY_DIGITS):
             return None
         expires_s = int(expires)

@@ -41,6 +41,7 @@ class GuardedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.access_log = False  # it would show queries, and so signatures, as soon as anybody sets up logging
         self._look_every_s = self.read_timeout_s / LOOKS_WITHIN_TIMEOUT
         self._timer: asyncio.TimerHandle | None = None
         self._is_receiving = True
