@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from cx_pipeline.core.linking.schema import LINK_CANDIDATE_SCHEMA, VOICE
+from cx_pipeline.core.linking.schema import LINK_CANDIDATE_SCHEMA, LINKED, VOICE
 from cx_pipeline.core.recording.leg_keys import parse_leg_key
 from cx_pipeline.core.recording.schema import COMPLETED, OF_FILE
 
@@ -104,3 +104,24 @@ def _as_candidates(rows: pl.DataFrame) -> pl.DataFrame:
         (pl.col(name) if name in named.columns else pl.lit(None).alias(name)).cast(dtype)
         for name, dtype in LINK_CANDIDATE_SCHEMA.items()
     )
+
+
+def linked_candidates(links: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:
+    """What links lead to already as candidates, for a recorder that is not asked twice. Neither length nor size is known.
+
+    Args:
+        links: RECORDING_LINK_SCHEMA.
+        legs: ENRICHED_LEG_SCHEMA; links of other legs are left out.
+    """
+    linked = links.filter(
+        (pl.col("state") == LINKED) & (pl.col("kind") == VOICE) & pl.col("leg_id").is_not_null()
+    ).select("leg_id", "candidate_id", "recording_id", "version", "leg_key", "tenant_id")
+    of_legs = legs.select(
+        "leg_id",
+        "agent_extension",
+        "start_time",
+        "end_time",
+        cx_call_id=pl.coalesce("cx_call_id", "call_id"),
+        call_key="root_call_key",
+    )
+    return _as_candidates(linked.unique("leg_id").join(of_legs, on="leg_id", how="inner"))

@@ -49,3 +49,36 @@ def owned(links: pl.DataFrame, leg_windows: pl.DataFrame, window: Window) -> pl.
     by_time = moment.is_between(window.start, window.end, closed="left").fill_null(value=True)
     is_owned = pl.coalesce(pl.col("window_start") == window.start, by_time)
     return beside.filter(is_owned).drop("window_start")
+
+
+def legs_without_link(legs: pl.DataFrame, known: pl.DataFrame, activities: pl.DataFrame) -> pl.DataFrame:
+    """The legs of calls in which a link is wanted and missing; whole calls, in the order of the legs.
+
+    Wanted is one for each leg that was answered and ended, in a call that some activity names by a leg or a call id. Where
+    some activity names none of our calls, by whatever id, it may be of any leg.
+
+    Args:
+        legs: ENRICHED_LEG_SCHEMA.
+        known: LINK_CANDIDATE_SCHEMA: what is linked already.
+        activities: CCM_VOICE_ACTIVITY_SCHEMA.
+    """
+    missing = legs.filter(pl.col("is_answered") & pl.col("end_time").is_not_null()).join(
+        known.drop_nulls("leg_id"), on="leg_id", how="anti"
+    )
+    named = _named_calls(legs, activities)
+    if named is not None:
+        missing = missing.filter(pl.col("call_id").is_in(named.implode()))
+    return legs.join(missing, on="call_id", how="semi", maintain_order="left")
+
+
+def _named_calls(legs: pl.DataFrame, activities: pl.DataFrame) -> pl.Series | None:
+    """The calls that the activities name; None where one names none that is known."""
+    by_name = pl.concat(
+        legs.select("call_id", name=name) for name in ("leg_id", "leg_key", "cx_call_id", "call_id")
+    ).drop_nulls()
+    told = activities.select(
+        "activity_id", name=pl.concat_list("leg_id", "call_id", call_of_text(pl.col("leg")))
+    )
+    found = told.explode("name").join(by_name.unique(), on="name", how="inner")
+    is_all = found["activity_id"].n_unique() == activities["activity_id"].n_unique()
+    return found["call_id"].unique() if is_all else None

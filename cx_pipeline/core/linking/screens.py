@@ -44,7 +44,6 @@ SCREEN_SCHEMA = pl.Schema(
 
 UNDER_WAY = (".part", ".tmp", ".filepart", ".partial")
 """Ends of names that uploads have while they run."""
-SUFFIX = ".mp4"
 
 _NAME = re.compile(r"(?P<dialog>.+)_(?P<extension>[^_]+)_(?P<epoch>[0-9]{9,13})\.mp4", re.ASCII | re.DOTALL)
 
