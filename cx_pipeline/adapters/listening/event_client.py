@@ -5,6 +5,7 @@ sends one, and tries again before it returns.
 """
 
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
@@ -32,7 +33,7 @@ class BatchRefusedError(ConfigurationError):
     """The gateway takes no such batch: halves of it may do."""
 
     def __init__(self, status_code: int, told: str) -> None:
-        super().__init__(f"the gateway refuses the events: {told}")
+        super().__init__(f"the gateway refuses what it was sent: {told}")
         self.status_code = status_code
         self.told = told
 
@@ -54,9 +55,17 @@ class EventClient:
         token: ListenerToken,
         *,
         timeout: httpx.Timeout = TIMEOUT,
+        verify: ssl.SSLContext | bool = True,
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """Make one; nothing is connected yet.
+
+        Args:
+            gateway_url: its address.
+            token: to show there.
+            timeout: of each request.
+            verify: which authorities are trusted; by default those that httpx trusts.
+            clock: the present, for a `Retry-After` that is a date.
 
         Raises:
             ConfigurationError: the address is none of HTTP, or holds a user or a password.
@@ -64,7 +73,7 @@ class EventClient:
         self._base = _checked(gateway_url)
         self._token = token
         self._clock = clock or (lambda: datetime.now(UTC))
-        self._http = httpx.Client(timeout=timeout, trust_env=False)
+        self._http = httpx.Client(timeout=timeout, verify=verify, trust_env=False)
 
     def __enter__(self) -> Self:
         return self

@@ -32,7 +32,7 @@ class SegmentFolder:
         self._guard = Lock()
         with storage_faults(f"write {folder}"):
             make_folder(folder)
-            self._lock = _locked(folder / "lock")
+            self._lock: int | None = _locked(folder / "lock")
         self._sizes = {path: path.stat().st_size for path in sorted(folder.glob(f"[0-9]*{_SUFFIX}"))}
         self._reading: tuple[Path, TailedFile] | None = None
         self._writing: int | None = None
@@ -45,7 +45,7 @@ class SegmentFolder:
         for descriptor in (self._writing, self._lock):
             if descriptor is not None:
                 os.close(descriptor)
-        self._reading = self._writing = None
+        self._reading = self._writing = self._lock = None
 
     @property
     def size_bytes(self) -> int:

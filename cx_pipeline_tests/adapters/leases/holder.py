@@ -24,7 +24,8 @@ def main(kind: str, url: str, name: str, pace: str = "1") -> None:
         while True:
             if lease.is_held != was_held:
                 was_held = lease.is_held
-                print("held" if was_held else "free", flush=True)
+                sys.stdout.write("held\n" if was_held else "free\n")
+                sys.stdout.flush()
             time.sleep(0.005)
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
-import stamina
 
 from cx_pipeline_tests.adapters.listening.erring_gateway import ErringGateway, erring_gateway
 

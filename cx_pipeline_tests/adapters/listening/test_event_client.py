@@ -17,13 +17,13 @@ from cx_pipeline.adapters.listening.event_client import (
 )
 from cx_pipeline.adapters.listening.token import ListenerToken
 from cx_pipeline.core.errors import ConfigurationError, DestinationUnavailableError
-from cx_pipeline_tests.adapters.listening.erring_gateway import DROPPED, ErringGateway
+from cx_pipeline_tests.adapters.listening.erring_gateway import DROPPED, TLS, ErringGateway
 
 SECRET = "a-token-that-nobody-prints"
 
 
 def client_of(gateway: ErringGateway, token: ListenerToken | None = None) -> EventClient:
-    return EventClient(gateway.url, token or ListenerToken())
+    return EventClient(gateway.url, token or ListenerToken(), verify=TLS)
 
 
 def test_events_arrive_a_line_each_in_their_order(gateway: ErringGateway):
@@ -68,7 +68,7 @@ def test_attempts_are_bounded(gateway: ErringGateway):
 
 def test_a_gateway_that_is_not_there_is_told_as_away():
     with (
-        EventClient("http://127.0.0.1:9", ListenerToken()) as client,
+        EventClient("http://127.0.0.1:9", ListenerToken(), verify=TLS) as client,
         pytest.raises(DestinationUnavailableError, match="does not answer"),
     ):
         client.post_events([b"1"])
@@ -79,7 +79,7 @@ def test_a_gateway_that_hangs_is_given_up(gateway: ErringGateway):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with (
-            EventClient(url, ListenerToken(), timeout=timeout) as client,
+            EventClient(url, ListenerToken(), timeout=timeout, verify=TLS) as client,
             pytest.raises(DestinationUnavailableError, match="ReadTimeout"),
         ):
             client.post_events([b"1"])
