@@ -5,6 +5,8 @@ within the time-out whether the client keeps us waiting: for the rest of its req
 """
 
 import asyncio
+import socket
+import struct
 from typing import Any
 
 from uvicorn.config import Config
@@ -41,7 +43,9 @@ class GuardedProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self.access_log = False  # it would show queries, and so signatures, as soon as anybody sets up logging
+        self.access_log = (
+            False  # it would show queries, and so signatures, as soon as anybody sets up logging
+        )
         self._look_every_s = self.read_timeout_s / LOOKS_WITHIN_TIMEOUT
         self._timer: asyncio.TimerHandle | None = None
         self._is_receiving = True
@@ -124,7 +128,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.transport.get_write_buffer_size() > 0:
             self._unread_s += self._look_every_s
             if self._unread_s > self.read_timeout_s:
-                self.transport.abort()
+                self._cut()
                 return
         else:
             self._unread_s = 0.0
@@ -135,16 +139,23 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._give_up()
 
     def _give_up(self) -> None:
-        is_answered = self.cycle is not None and self.cycle.response_started
+        is_answered = not self._is_in_head and self.cycle is not None and self.cycle.response_started
         if is_answered or not (self._head_bytes or not self._is_in_head):
-            self.transport.abort()  # a connection on which nothing was said is owed no answer
+            self._cut()  # a connection on which nothing was said is owed no answer
         else:
             self._refuse(408)
+
+    def _cut(self) -> None:
+        """Close at once. Without this option the system keeps what was not read, for as long as the client likes."""
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _refuse(self, status: int) -> None:
         """Answer from here, and close."""
         if self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete:
-            self.transport.abort()
+            self._cut()
             return
         body = problem_body(status, _REASONS[status])
         head = (

@@ -9,7 +9,6 @@ import pytest
 from pydantic import HttpUrl
 
 from cx_pipeline.core.linking.signing import signed_url
-from cx_pipeline.gateway.access import sessions
 from cx_pipeline_tests.gateway.access.issuing import (
     ALICE,
     BOB,
@@ -156,7 +155,7 @@ def test_a_session_ends(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     browser, _ = site.logged_in(ALICE)
     assert browser.get("/probe/read").status_code == 200
     now = time.time()
-    monkeypatch.setattr(sessions.time, "time", lambda: now + 8 * 3600 + 1)
+    monkeypatch.setattr(time, "time", lambda: now + 8 * 3600 + 1)
     assert browser.get("/probe/read").status_code in (302, 401)
 
 
