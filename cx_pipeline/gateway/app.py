@@ -27,6 +27,8 @@ from cx_pipeline.gateway.limits.clients import TrueClient
 from cx_pipeline.gateway.limits.rate import RateLimit
 from cx_pipeline.gateway.metrics import Metrics
 from cx_pipeline.gateway.openapi import describe
+from cx_pipeline.gateway.pages import routes as pages_routes
+from cx_pipeline.gateway.pages import service as pages
 from cx_pipeline.gateway.problem_answers import ProblemAnswers, add_problem_handlers
 from cx_pipeline.gateway.request_record import RequestRecord
 from cx_pipeline.gateway.security_headers import SecurityHeaders
@@ -42,6 +44,7 @@ SERVICES: dict[str, _Service] = {
     "access": access.open_service,
     "intake": intake.open_service,
     "audio": audio.open_service,
+    "pages": pages.open_service,
 }
 """What opens each room's service; routes reach it as `request.app.state.<room>`."""
 
@@ -49,6 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     health_routes.router,
     access_routes.router,
     intake_routes.router,
+    pages_routes.router,
     audio_routes.router,
 )
 """The rooms' routers. Fixed paths stand before those that begin with a leg's key, which may be anything."""

@@ -20,7 +20,7 @@ MOST_ROWS = 200
 Row = dict[str, Any]
 
 _RECORDING = (
-    "recording_id", "tenant_id", "kind", "call_id", "leg_id", "state", "is_current", "start_time", "duration_ms",
+    "recording_id", "tenant_id", "kind", "call_id", "leg_id", "state", "start_time", "duration_ms",
     "layout", "format", "sample_rate_hz", "channels", "encryption", "audio_bytes", "warnings", "rule_id",
     "rule_version", "details", "completed_at",
 )  # fmt: skip

@@ -11,6 +11,7 @@ from cx_pipeline.gateway.access.dependencies import needs
 from cx_pipeline.gateway.access.principal import RECORDINGS_PLAY, RECORDINGS_READ, Principal
 from cx_pipeline.gateway.audio import mixer_routes
 from cx_pipeline.gateway.audio.asking import audio_of, by_id, described
+from cx_pipeline.gateway.audio.failures import playing
 from cx_pipeline.gateway.audio.interface import (
     AUDIO_ANSWERS,
     LINKED_AUDIO_ANSWERS,
@@ -19,6 +20,8 @@ from cx_pipeline.gateway.audio.interface import (
 )
 from cx_pipeline.gateway.audio.service import PLAY, SCREEN, Asked
 from cx_pipeline.gateway.negotiation import prefers_html
+from cx_pipeline.gateway.pages.peaks import PEAKS_VIEW, peaks_answer
+from cx_pipeline.gateway.pages.recording_page import recording_page
 
 router = APIRouter(tags=["recordings"])
 router.include_router(mixer_routes.router)
@@ -38,6 +41,8 @@ async def recording_file(request: Request, leg_key: str, principal: Linked) -> R
     if prefers_html(request):
         query = f"?{request.url.query}" if request.url.query else ""
         return await _page(request, asked, principal, quote(request.scope["path"], safe="/:@") + query)
+    if request.query_params.get("view") == PEAKS_VIEW:
+        return await _peaks(request, asked, principal)
     return await audio.answer(request, asked, principal)
 
 
@@ -56,7 +61,16 @@ async def screen_recording_file(request: Request, leg_key: str, principal: Linke
 async def recording_audio(request: Request, recording_id: str, principal: Player) -> Response:
     """A recording's bytes, whole or in ranges."""
     audio = audio_of(request)
-    return await audio.answer(request, by_id(audio, recording_id, principal, PLAY), principal)
+    asked = by_id(audio, recording_id, principal, PLAY)
+    if request.query_params.get("view") == PEAKS_VIEW:
+        return await _peaks(request, asked, principal)
+    return await audio.answer(request, asked, principal)
+
+
+@router.get("/recordings/{recording_id}/peaks", response_class=JSONResponse)
+async def recording_peaks(request: Request, recording_id: str, principal: Player) -> Response:
+    """How loud each channel of a recording is over time, and when somebody speaks: what its page draws."""
+    return await _peaks(request, by_id(audio_of(request), recording_id, principal, PLAY), principal)
 
 
 @router.head("/recordings/{recording_id}", include_in_schema=False)
@@ -71,7 +85,11 @@ async def recording_metadata(request: Request, recording_id: str, principal: Rea
 
 
 async def _page(request: Request, asked: Asked, principal: Principal, audio_url: str) -> Response:
-    from cx_pipeline.gateway.pages.recording_page import recording_page
-
     playable = await audio_of(request).find(asked, principal)
     return await recording_page(request, principal, playable, audio_url)
+
+
+async def _peaks(request: Request, asked: Asked, principal: Principal) -> Response:
+    playable = await audio_of(request).find(asked, principal)
+    with playing():
+        return await peaks_answer(request, principal, playable, asked.source)

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from cx_pipeline.adapters.audio.peaks import AudioPeaks, peaks_of
-from cx_pipeline.adapters.playback.source import AudioSource, Playable
+from cx_pipeline.adapters.playback.source import AudioSource, Playable, ReadableAudio
 from cx_pipeline.core.errors import InputError
 from cx_pipeline.gateway.access.principal import Principal
 from cx_pipeline.gateway.problems import Problem, not_found
@@ -85,24 +85,26 @@ async def peaks_answer(
 
     Raises:
         Problem: 404 for another tenant's, 415 for what is no audio.
-        StorageUnavailableError, KeyMissingError, BrokenSealError: as the source raises them.
+        InputError, StorageUnavailableError, KeyMissingError, BrokenSealError: as the source raises them.
     """
     if not principal.sees(playable.tenant_id):
         raise not_found()
 
     def make() -> bytes:
         with source.open(playable) as audio:
-            return peaks_json(peaks_of(audio))
+            return _drawn(audio)
 
     cache: PeaksCache = request.app.state.pages.peaks
-    try:
-        content = await cache.of(playable, make)
-    except InputError:
-        raise Problem(
-            415, "No picture", "The audio is not there, or in a format that cannot be drawn."
-        ) from None
+    content = await cache.of(playable, make)
     headers = {"Cache-Control": "private, max-age=3600", "Vary": "Cookie, Authorization"}
     return Response(content, media_type="application/json", headers=headers)
+
+
+def _drawn(audio: ReadableAudio) -> bytes:
+    try:
+        return peaks_json(peaks_of(audio))
+    except InputError:
+        raise Problem(415, "No picture", "The audio is in a format that cannot be drawn.") from None
 
 
 def peaks_json(peaks: AudioPeaks) -> bytes:

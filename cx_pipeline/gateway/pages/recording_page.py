@@ -56,7 +56,7 @@ def _page(pages: PagesService, principal: Principal, playable: Playable, audio_u
         file_name=playable.file_name,
         legend=[(kind, text) for kind, text in LEGEND.items() if any(m.kind == kind for m in view.marks)],
         other_legs=_other_legs(principal, call),
-        versions=_versions(principal, call),
+        versions=_versions(call),
         conversations=sorted({link["conversation_id"] for link in call.links if link["conversation_id"]}),
         screens=_screens(principal, call) if may_play else [],
         data={**view.data(), "peaksUrl": with_view(audio_url), "mediaType": playable.media_type},
@@ -101,25 +101,23 @@ def _other_legs(principal: Principal, call: RecordedCall) -> list[dict[str, Any]
 
 def _recording_of(leg: Row, call: RecordedCall) -> str | None:
     for other in call.others:
-        legs = (other["leg_id"], *call.leg_ids_of_others.get(other["recording_id"], ()))
-        if other["is_current"] and leg["leg_id"] in legs:
+        if other["is_current"] and leg["leg_id"] in _legs_of(other, call):
             return str(other["recording_id"])
     return None
 
 
-def _versions(principal: Principal, call: RecordedCall) -> list[dict[str, Any]]:
-    """Other recordings of the same talk, the newest first; none where this is the only one."""
+def _versions(call: RecordedCall) -> list[Row]:
+    """Earlier recordings of the same talk, which this one replaced, the newest first."""
     found = [
-        {
-            "is_current": other["is_current"],
-            "completed_at": other["completed_at"],
-            "duration_ms": other["duration_ms"],
-            "url": _recording_url(principal, other["recording_id"]),
-        }
+        other
         for other in call.others
-        if call.offsets_ms.keys() & {other["leg_id"], *call.leg_ids_of_others.get(other["recording_id"], ())}
+        if not other["is_current"] and call.offsets_ms.keys() & _legs_of(other, call)
     ]
     return sorted(found, key=lambda each: str(each["completed_at"]), reverse=True)
+
+
+def _legs_of(other: Row, call: RecordedCall) -> set[str]:
+    return {other["leg_id"], *call.leg_ids_of_others.get(other["recording_id"], ())} - {None}
 
 
 def _screens(principal: Principal, call: RecordedCall) -> list[dict[str, Any]]:

@@ -51,7 +51,6 @@ class RecordingView:
     called: str | None
     facts: tuple[tuple[str, str], ...]
     warnings: tuple[Told, ...]
-    is_current: bool
     file_words: str
 
     def data(self) -> dict[str, Any]:
@@ -72,6 +71,7 @@ def recording_view(playable: Playable, call: RecordedCall) -> RecordingView:
     start = row.get("start_time") or playable.start_time or _first(legs, "start_time")
     duration = row.get("duration_ms") or (_first(legs, "duration_ms") if not row else None)
     agents = _agents(details, legs)
+    known = {**_agents({}, call.legs), **agents}
     customer = facts.of("customerNumber", "customer_identifier") or _first(legs, "other_party")
     return RecordingView(
         title=_title(agents, customer),
@@ -81,13 +81,12 @@ def recording_view(playable: Playable, call: RecordedCall) -> RecordingView:
         call_type=_worded(wording.CALL_TYPES, facts.of("callType", "call_type")),
         direction=_worded(wording.DIRECTIONS, facts.of("direction", "direction")),
         channels=_channels(row, details, agents, customer),
-        marks=marks_of(details, legs, start, duration, agents),
+        marks=marks_of(details, legs, start, duration, known),
         agents=tuple(agents.values()),
         customer=customer,
         called=facts.of("calledNumber", "service_identifier"),
-        facts=tuple(_further(row, details, facts)),
+        facts=tuple(_further(row, details, facts, known)),
         warnings=tuple(_warnings(row, details)),
-        is_current=bool(row.get("is_current", True)),
         file_words=_file_words(row, playable),
     )
 
@@ -115,7 +114,7 @@ def _worded(words: Mapping[str, str], value: str | None) -> str | None:
 def _agents(details: Mapping[str, Any], legs: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """By extension: the agents who are heard, with their names."""
     told = [(leg["agent_extension"], leg["agent_name"], leg["agent_id"]) for leg in legs]
-    listed = details.get("agents") or [details]
+    listed = details.get("agents") or ([details] if details else [])
     told += [(each.get("agentExtension"), each.get("agentName"), each.get("agentId")) for each in listed]
     found: dict[str, str] = {}
     for extension, name, agent_id in told:
@@ -159,29 +158,37 @@ def _channel(name: str, agents: Mapping[str, str], customer: str | None, count: 
     return Channel(BOTH, "Voice", name or "unknown")
 
 
-def _further(row: Mapping[str, Any], details: Mapping[str, Any], facts: _Facts) -> Iterator[tuple[str, str]]:
-    """Facts that not every call has."""
-    known = (
+def _further(
+    row: Mapping[str, Any], details: Mapping[str, Any], facts: _Facts, known: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """Facts that not every call has; agents by their names where they are `known`."""
+
+    def agent(column: str) -> str | None:
+        extension = _first(facts.legs, column)
+        return known.get(extension, extension)
+
+    told = (
         ("Wrap-up", facts.of("wrapUp", "wrap_up")),
-        ("Transferred from", _first(facts.legs, "transferred_from")),
-        ("Transferred to", _first(facts.legs, "transferred_to")),
-        ("Consulted", _first(facts.legs, "consult_target")),
-        ("Consulted by", _first(facts.legs, "consult_source")),
-        ("Conference with", _conference(facts.legs)),
+        ("Transferred from", agent("transferred_from")),
+        ("Transferred to", agent("transferred_to")),
+        ("Consulted", agent("consult_target")),
+        ("Consulted by", agent("consult_source")),
+        ("Conference with", _conference(facts.legs, known)),
         ("Time in queue", _seconds(_first(facts.legs, "queue_s"))),
         ("Wrap-up work", _seconds(_first(facts.legs, "work_s"))),
         ("Held", _held(facts.legs)),
         ("Recorded by rule", row.get("rule_id")),
         ("Call id", facts.of("callId", "call_id")),
     )
-    yield from ((name, str(value)) for name, value in known if value)
+    yield from ((name, str(value)) for name, value in told if value)
     if details.get("hold") == HOLD_CUT:
         yield "Holds", "cut out of this recording"
 
 
-def _conference(legs: Sequence[Mapping[str, Any]]) -> str | None:
+def _conference(legs: Sequence[Mapping[str, Any]], known: Mapping[str, str]) -> str | None:
     together = next((leg for leg in legs if leg["conference_id"]), None)
-    return ", ".join(together["participants"] or ()) if together else None
+    parties = (together["participants"] or ()) if together else ()
+    return ", ".join(known.get(party, party) for party in parties) or None
 
 
 def _seconds(value: int | None) -> str | None:

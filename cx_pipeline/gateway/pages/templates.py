@@ -11,17 +11,8 @@ from cx_pipeline.gateway.access.principal import Principal
 from cx_pipeline.gateway.pages import wording
 from cx_pipeline.gateway.pages.static_files import StaticFiles
 
-SECURITY_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'self'"
-)
-"""Nothing from elsewhere, and nothing that stands in the page itself is run."""
-HEADERS = {
-    "Content-Security-Policy": SECURITY_POLICY,
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Vary": "Accept, Cookie, Authorization",
-}
+HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Cookie, Authorization"}
+"""Of each page. What a browser may load and run is set for all answers alike: nothing from elsewhere, nothing inline."""
 
 
 class Templates:
@@ -38,7 +29,7 @@ class Templates:
         self._pages.globals["static"] = static.url
         self._pages.filters.update(
             clock=wording.clock,
-            length=wording.length_words,
+            in_words=wording.length_words,
             size=wording.size_words,
             utc=_utc,
             iso=_iso,
