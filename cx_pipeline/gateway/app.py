@@ -49,13 +49,14 @@ SERVICES: dict[str, _Service] = {
 """What opens each room's service; routes reach it as `request.app.state.<room>`."""
 
 ROUTERS: tuple[APIRouter, ...] = (
+    audio_routes.router,
     health_routes.router,
     access_routes.router,
     intake_routes.router,
     pages_routes.router,
-    audio_routes.router,
 )
-"""The rooms' routers. Fixed paths stand before those that begin with a leg's key, which may be anything."""
+"""The rooms' routers, tried one after the other: that of audio first, as most requests are for ranges. A path that begins with a
+leg's key, which may be anything, ends in a word of its own."""
 
 
 def create_app(settings: Settings) -> FastAPI:

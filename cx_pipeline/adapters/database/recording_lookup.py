@@ -31,6 +31,10 @@ _COLUMNS = tuple(
 )  # fmt: skip
 
 
+class SeveralTenantsError(InputError):
+    """A question of nobody's tenant in particular, which the recordings of several answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRecording:
     """A row of the table `recording`, as far as who plays or describes it wants it."""
@@ -89,7 +93,7 @@ class RecordingLookup:
         """The newest finished recording of the leg, or of the recorder's file, that begins closest to the key's start.
 
         Raises:
-            InputError: no tenant is named, and those of several fit.
+            SeveralTenantsError: no tenant is named, and those of several fit.
         """
         with database_errors("to find a recording"), self._engine.connect() as connection:
             legs = connection.execute(_legs(key, tenant_id)).all()
@@ -116,7 +120,7 @@ class RecordingLookup:
         """The screen recording of the leg, or of the dialog, that begins closest to the key's start.
 
         Raises:
-            InputError: no tenant is named, and those of several fit.
+            SeveralTenantsError: no tenant is named, and those of several fit.
         """
         table = screen_recording.c
         columns = [table[name] for name in StoredScreen.__dataclass_fields__]
@@ -252,7 +256,7 @@ def _distance(table: Table, key: LegKey) -> ColumnElement[Any]:
 
 def _require_one_tenant(rows: Sequence[Row[Any]], key: LegKey) -> None:
     if len({row.tenant_id for row in rows}) > 1:
-        raise InputError(f"recordings of several tenants fit {key.call_text}: name the tenant")
+        raise SeveralTenantsError(f"recordings of several tenants fit {key.call_text}: name the tenant")
 
 
 def _recording(row: Row[Any]) -> StoredRecording:

@@ -24,7 +24,6 @@ from cx_pipeline.gateway.pages.peaks import PEAKS_VIEW, peaks_answer
 from cx_pipeline.gateway.pages.recording_page import recording_page
 
 router = APIRouter(tags=["recordings"])
-router.include_router(mixer_routes.router)
 
 Linked = Annotated[Principal, Depends(needs(RECORDINGS_PLAY, is_signed_accepted=True))]
 Player = Annotated[Principal, Depends(needs(RECORDINGS_PLAY))]
@@ -93,3 +92,7 @@ async def _peaks(request: Request, asked: Asked, principal: Principal) -> Respon
     playable = await audio_of(request).find(asked, principal)
     with playing():
         return await peaks_answer(request, principal, playable, asked.source)
+
+
+# Last, as routes are tried one after the other, and most requests are for ranges.
+router.include_router(mixer_routes.router)

@@ -6,7 +6,7 @@ from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import stamina
@@ -18,11 +18,11 @@ from starlette.responses import Response
 from werkzeug.http import dump_options_header
 
 from cx_pipeline.adapters.database.access_log import Access, AccessLog
-from cx_pipeline.adapters.database.recording_lookup import RecordingLookup
+from cx_pipeline.adapters.database.recording_lookup import RecordingLookup, SeveralTenantsError
 from cx_pipeline.adapters.playback.efswitch import EfSwitchAudio
 from cx_pipeline.adapters.playback.screens import ScreenVideos
 from cx_pipeline.adapters.playback.source import AudioSource, Playable, ReadableAudio
-from cx_pipeline.core.errors import CxError, DatabaseUnavailableError, InputError
+from cx_pipeline.core.errors import CxError, DatabaseUnavailableError
 from cx_pipeline.gateway.access.principal import Principal
 from cx_pipeline.gateway.audio.conditions import Validators
 from cx_pipeline.gateway.audio.failures import playing
@@ -33,10 +33,15 @@ from cx_pipeline.gateway.metrics import Metrics
 from cx_pipeline.gateway.problems import Problem, not_found
 from cx_pipeline.settings import Settings
 
+if TYPE_CHECKING:
+    from cx_pipeline.adapters.eleveo.playback import EleveoAudio
+
 PLAY, SCREEN, DOWNLOAD = "PLAY", "SCREEN", "DOWNLOAD"
 """Values of `action` in the log of access."""
 
 _THREADS = 16
+_THREADS_OF_ELEVEO = 64
+"""More, as who plays for the first time waits there for another recorder, and others must not."""
 _FLUSH_EVERY_S = 1.0
 _STOP_ATTEMPTS = 3
 
@@ -61,10 +66,11 @@ class AudioService:
     def __init__(self, settings: Settings, engine: Engine, metrics: Metrics) -> None:
         self.recordings = EfSwitchAudio(settings, engine)
         self.screens = ScreenVideos(settings, engine)
-        self.linked = _linked(settings, engine, self.recordings)
+        self._eleveo = _eleveo(settings, engine)
+        self.linked: AudioSource = self._eleveo or self.recordings
         self.lookup = RecordingLookup(engine)
         self.access_log = AccessLog(engine)
-        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._threads = anyio.CapacityLimiter(_THREADS_OF_ELEVEO if self._eleveo else _THREADS)
         self._sent = Counter(
             "cx_gateway_audio_bytes",
             "Bytes of recordings that were sent.",
@@ -166,6 +172,8 @@ class AudioService:
             _log.error("the last seconds of the log of access are lost: %s", error)
         self.recordings.readers.close()
         self.screens.readers.close()
+        if self._eleveo is not None:
+            self._eleveo.close()
 
 
 @asynccontextmanager
@@ -186,11 +194,11 @@ async def open_service(settings: Settings, engine: Engine, metrics: Metrics) -> 
                 await run_sync(service.close)
 
 
-def _linked(settings: Settings, engine: Engine, own: AudioSource) -> AudioSource:
-    """Whose recordings the links lead to."""
-    if settings.recording_backend == "efswitch":
-        return own
-    from cx_pipeline.adapters.eleveo.playback import EleveoAudio
+def _eleveo(settings: Settings, engine: Engine) -> "EleveoAudio | None":
+    """Where the links lead to that recorder's recordings: it."""
+    if settings.recording_backend != "eleveo":
+        return None
+    from cx_pipeline.adapters.eleveo.playback import EleveoAudio  # few have one
 
     return EleveoAudio(settings, engine)
 
@@ -203,9 +211,7 @@ def _playing(work: Callable[[], Result]) -> Result:
 def _found(asked: Asked, principal: Principal) -> Playable:
     try:
         playable = asked.find()
-    except InputError:
-        if principal.tenant_id is not None:
-            raise
+    except SeveralTenantsError:
         raise Problem(409, "Ambiguous", "Recordings of several tenants fit: ask as one of them.") from None
     if playable is None or not principal.sees(playable.tenant_id):
         raise not_found()

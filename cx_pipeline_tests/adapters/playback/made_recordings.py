@@ -20,6 +20,7 @@ from cx_pipeline.adapters.database.recording_tables import recording, recording_
 from cx_pipeline.settings import Settings
 from cx_pipeline_tests.adapters.crypto.rings import ring_keys
 
+Sealed = Literal["gcm", "cfb", "none"]
 TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
 MADE_AT = TEN + timedelta(minutes=10)
 RING_TEXT = SecretStr(ring_keys(("*", "all-1"), ("acme", "acme-1"), ("acme", "acme-cfb", "cfb")).as_json())
@@ -83,7 +84,7 @@ class MadeRecordings:
         *,
         legs: Sequence[Leg] = (),
         tenant_id: str = "acme",
-        sealing: Literal["gcm", "cfb", "none"] = "gcm",
+        sealing: Sealed = "gcm",
         format: str = "wav",
         manifest_ids: Sequence[str] = (),
         **changed: Any,

@@ -13,7 +13,18 @@ def curl(stage: Stage, url: str, target: Path, *options: str) -> subprocess.Comp
     """Run it; the token stands in a file, where no list of processes shows it."""
     config = target.with_suffix(".curlrc")
     config.write_text(f'header = "Authorization: Bearer {stage.gateway.tokens["player"]}"\n')
-    command = ["curl", "-sS", "--noproxy", "*", "-K", config, "-o", target, *options, stage.gateway.url + url]
+    command = [
+        "curl",
+        "-sS",
+        "--noproxy",
+        "*",
+        "-K",
+        str(config),
+        "-o",
+        str(target),
+        *options,
+        stage.gateway.url + url,
+    ]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

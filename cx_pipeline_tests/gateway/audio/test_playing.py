@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from cx_pipeline_tests.adapters.playback.made_recordings import Sealed
 from cx_pipeline_tests.gateway.audio.conftest import Stage
 
 AUDIO = bytes(range(256)) * 1000
@@ -152,7 +153,7 @@ def test_each_format_has_its_type(stage: Stage, player: httpx.Client, format: st
 
 @pytest.mark.parametrize("sealing", ["gcm", "cfb", "none"])
 def test_however_it_is_sealed_the_same_bytes_are_heard(
-    stage: Stage, player: httpx.Client, sealing: str
+    stage: Stage, player: httpx.Client, sealing: Sealed
 ) -> None:
     recording_id = stage.made.recording(AUDIO, sealing=sealing)
     assert (

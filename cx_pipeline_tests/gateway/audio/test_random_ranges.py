@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from cx_pipeline_tests.adapters.playback.made_recordings import Sealed
 from cx_pipeline_tests.gateway.audio.conftest import Stage
 
 RANGES = int(os.environ.get("CX_STRESS_RANGES", "200"))
@@ -29,7 +30,7 @@ def asked(drawn: random.Random) -> tuple[str, int, int]:
 
 @pytest.mark.stress
 @pytest.mark.parametrize("sealing", ["gcm", "cfb"])
-def test_random_ranges_are_the_recordings_bytes(stage: Stage, sealing: str) -> None:
+def test_random_ranges_are_the_recordings_bytes(stage: Stage, sealing: Sealed) -> None:
     audio = random.Random(2).randbytes(SIZE)
     path = f"/recordings/{stage.made.recording(audio, sealing=sealing)}/audio"
     player, drawn = stage.gateway.client("player"), random.Random(3)
