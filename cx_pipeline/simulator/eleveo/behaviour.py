@@ -33,6 +33,8 @@ class Behaviour:
     knows_pages: bool = True
     """Whether offset and limit are heeded."""
     tells_total: bool = True
+    id_form: Literal["slashed", "call_key"] = "slashed"
+    """How it has calls' ids: `gcid/node`, or `node_gcid`."""
     knows_times: bool = True
     lists: Literal["conversations", "couples"] = "conversations"
     words: dict[str, str] = field(default_factory=dict)

@@ -156,7 +156,7 @@ class FakeEleveo:
         self.seen.searched.append(wanted)
         if key != EXTERNAL_ID:
             return JSONResponse({"error": "no such external data"}, 400)
-        found = [self._told(each) for each in self._between(request) if each.jtapi_id == wanted]
+        found = [self._told(each) for each in self._between(request) if self._id_of(each) == wanted]
         behaviour = self.behaviour
         if behaviour.lists == "conversations":
             found = [{"id": f"c{each['id']}", "couples": [each]} for each in found]
@@ -176,6 +176,9 @@ class FakeEleveo:
         )
         return [each for each in self.couples if each.start <= end and each.end >= start]
 
+    def _id_of(self, couple: HeldCouple) -> str:
+        return couple.jtapi_id if self.behaviour.id_form == "slashed" else couple.call_key
+
     def _told(self, couple: HeldCouple) -> dict[str, Any]:
         behaviour = self.behaviour
         start, end = (
@@ -192,7 +195,7 @@ class FakeEleveo:
             "callingParty": couple.calling,
             "calledParty": couple.called,
             "externalData": {
-                EXTERNAL_ID: couple.jtapi_id,
+                EXTERNAL_ID: self._id_of(couple),
                 "COUPLE_START_REASON": behaviour.words.get(couple.start_reason, couple.start_reason),
                 "COUPLE_END_REASON": behaviour.words.get(couple.end_reason, couple.end_reason),
             },
