@@ -21,7 +21,7 @@ from cx_pipeline.adapters.listening.rotation import (
 )
 from cx_pipeline.adapters.listening.tailed_file import FileCutError, TailedFile, open_regular
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
-from cx_pipeline.core.errors import InputError
+from cx_pipeline.core.errors import InputError, StorageUnavailableError
 
 GRACE_S = 1.0
 """So long a renamed file must not have grown before the next one is read: its writer may not have noticed yet."""
@@ -76,8 +76,8 @@ class FileFollower:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a file that is read."""
-        return self._file is not None
+        """Whether there is a file of that name, and it can be read."""
+        return self._file is not None and self._missing_since is None
 
     @property
     def failed_reconnections(self) -> int:
@@ -115,8 +115,13 @@ class FileFollower:
             StorageUnavailableError: its storage does not answer.
         """
         if self._pending is None:
-            with storage_faults(f"read {self._path}"):
-                self._pending = self._next()
+            try:
+                with storage_faults(f"read {self._path}"):
+                    self._pending = self._next()
+            except StorageUnavailableError:
+                self._missing_since = self._missing_since or monotonic()
+                self.close()  # a file of a network's storage may have to be opened anew
+                raise
         return self._pending
 
     def delivered(self, batch: Batch) -> None:
@@ -169,6 +174,7 @@ class FileFollower:
             current = self._path.stat()
         except FileNotFoundError:
             current = None
+        self._missing_since = None if current else self._missing_since or monotonic()
         if current is not None and (current.st_dev, current.st_ino) == (status.st_dev, status.st_ino):
             return None
         rotated = newer_than(self._path, status)

@@ -1,5 +1,6 @@
 """A growing file: each line at least once and in order, whatever happens to the file and to who reads it."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ from cx_pipeline.adapters.intake.lines import MAX_LINE_BYTES
 from cx_pipeline.adapters.listening.batches import BATCH_LINES
 from cx_pipeline.adapters.listening.follower import FileFollower
 from cx_pipeline.adapters.listening.positions import PositionFile
-from cx_pipeline.core.errors import ConfigurationError, InputError
+from cx_pipeline.core.errors import ConfigurationError, InputError, StorageUnavailableError
 
 
 class Site:
@@ -101,6 +102,37 @@ def test_a_file_may_appear_later(site: Site):
     assert site.delivered == [b"1"]
     assert site.follower.is_connected
     assert site.follower.failed_reconnections == 0
+
+
+def test_a_file_that_is_gone_is_no_longer_heard_until_there_is_another(site: Site):
+    site.write(b"1")
+    site.deliver()
+    site.path.unlink()
+    site.deliver()
+    assert not site.follower.is_connected
+    site.write(b"2")
+    site.deliver()
+    assert site.follower.is_connected
+    assert site.delivered == [b"1", b"2"]
+
+
+def test_a_storage_that_does_not_answer_is_told_and_the_file_opened_anew(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    site.write(b"1")
+    site.deliver()
+    site.write(b"2")
+
+    def stale(*_: int) -> bytes:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.pread", stale)
+        with pytest.raises(StorageUnavailableError):
+            site.follower.next_batch()
+        assert not site.follower.is_connected
+    site.deliver()
+    assert site.delivered == [b"1", b"2"]
 
 
 def test_what_was_delivered_is_not_read_again_and_what_was_not_is(site: Site):
