@@ -192,7 +192,7 @@ def _ranked(pairs: pl.DataFrame, tolerance: int, margin: int) -> pl.DataFrame:
         .then(CLOSE)
         .when(is_only & agrees)
         .then(LOOSE)
-        .when(is_only | is_near.fill_null(value=True))
+        .when(pl.col("is_unique") | is_near.fill_null(value=True))
         .then(FAR)
     )
     return pairs.with_columns(rank=rank.cast(pl.UInt8)).filter(pl.col("rank").is_not_null())
