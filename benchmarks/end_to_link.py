@@ -45,7 +45,7 @@ WARM_UP_S = 30.0
 def main(seconds: float, calls_per_hour: int, seed: int, keep_logs: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="cx-live-") as folder:
         home = Path(folder)
-        given = Settings(home=home, gateway_port=0, _env_file=None)  # type: ignore[call-arg]
+        given = Settings(home=home, gateway_port=0, _env_file=None)
         plan = {"seconds": seconds, "calls_per_hour": calls_per_hour, "seed": seed}
         try:
             with database(given) as engine, running_ccm() as manager:

@@ -30,11 +30,12 @@ AUDIO = replace(
     missing_side=0.0,
     missing_manifest=0.0,
     died=0.0,
+    restart=0.0,
     empty=0.0,
     missing_file=0.0,
     foreign=0.0,
 )
-"""Wrong clocks, drift, masks, restarts, unfinished headers, gateways and switches; but what was said is there."""
+"""Wrong clocks, drift, masks, unfinished headers, gateways and switches; but no recorder dies: what was said is there."""
 FIRST_CALL_KEY = 200_000
 _KEYS_A_SECOND, _SECONDS_APART = 16, 900_000
 
