@@ -85,6 +85,7 @@ local function start(ports, facts, channel_uuid)
     ports.log("ERR", "no manifest yet, the hang-up tries again: " .. tostring(why))
   end
   set_variables(ports, place)
+  ports.session.set("cx_tenant_id", facts.tenantId or "") -- whose call it is, for those who want it paused
   announce_side(ports, facts, channel_uuid)
   ports.session.execute("record_session", place.file_path)
   if not ports.files.exists(place.file_path) then

@@ -54,10 +54,14 @@ def test_a_batch_in_any_form_is_stored_once(gateway: Gateway, engine: Engine) ->
     first = client.post("/events", content=lines(rows), headers=NDJSON)
     again = [
         client.post("/events", json=rows),
-        client.post("/events", content=gzip.compress(lines(rows)), headers={**NDJSON, "Content-Encoding": "gzip"}),
+        client.post(
+            "/events", content=gzip.compress(lines(rows)), headers={**NDJSON, "Content-Encoding": "gzip"}
+        ),
         client.post("/events", content=lines(rows).rstrip(), headers={"Content-Type": "application/json"}),
     ]
-    one = client.post("/events", content=json.dumps(event(4), indent=2), headers={"Content-Type": "application/json"})
+    one = client.post(
+        "/events", content=json.dumps(event(4), indent=2), headers={"Content-Type": "application/json"}
+    )
 
     assert (first.status_code, first.json()) == (200, counts(3, 3))
     assert [answer.json() for answer in again] == [counts(3, 0, duplicates=3)] * 3
@@ -65,8 +69,14 @@ def test_a_batch_in_any_form_is_stored_once(gateway: Gateway, engine: Engine) ->
     assert stored(engine) == [(ACME, f"1_{number}") for number in (1, 2, 3, 4)]
 
 
-def test_rows_that_cannot_be_used_are_kept_apart_and_the_others_stored(gateway: Gateway, engine: Engine) -> None:
-    body = lines([event(1), event(2, global_call_id=None), event(3, event_time="yesterday")]) + b"{broken\n" + lines([event(5)])
+def test_rows_that_cannot_be_used_are_kept_apart_and_the_others_stored(
+    gateway: Gateway, engine: Engine
+) -> None:
+    body = (
+        lines([event(1), event(2, global_call_id=None), event(3, event_time="yesterday")])
+        + b"{broken\n"
+        + lines([event(5)])
+    )
     client = gateway.client("acme")
 
     answers = [client.post("/events", content=body, headers=NDJSON).json() for _ in range(2)]
@@ -93,7 +103,9 @@ def test_batches_that_are_stored_together_have_each_its_own_account(gateway: Gat
     bodies = [lines([event(0), event(number), event(number), {}]) for number in range(1, 21)]
 
     with ThreadPoolExecutor(20) as senders:
-        answers = list(senders.map(lambda body: client.post("/events", content=body, headers=NDJSON).json(), bodies))
+        answers = list(
+            senders.map(lambda body: client.post("/events", content=body, headers=NDJSON).json(), bodies)
+        )
 
     assert answers == [counts(4, 1, duplicates=2, quarantined=1)] * 20
     assert len(stored(engine)) == 21
@@ -136,13 +148,17 @@ def test_a_listeners_signs_of_life_are_noted(gateway: Gateway, engine: Engine) -
     client = gateway.client("listener")
 
     assert client.post("/listeners/heartbeat", json=beat).json() == {"stored": 1}
-    assert client.post("/listeners/heartbeat", json=[future, {**beat, "beatAt": "2026-01-01T00:00:00Z"}]).json() == {"stored": 2}
+    assert client.post(
+        "/listeners/heartbeat", json=[future, {**beat, "beatAt": "2026-01-01T00:00:00Z"}]
+    ).json() == {"stored": 2}
     refused = client.post("/listeners/heartbeat", json=[beat, {"source": "jtapi", "listenerId": "l1"}])
 
     assert refused.status_code == 422
     assert refused.json()["detail"] == "NO_VALUE: there is no is_connected (document 2 of 2)"
     with engine.connect() as connection:
-        query = text("SELECT tenant_id, is_connected, failed_reconnections, beat_at <= now() FROM listener_heartbeat ORDER BY beat_at")
+        query = text(
+            "SELECT tenant_id, is_connected, failed_reconnections, beat_at <= now() FROM listener_heartbeat ORDER BY beat_at"
+        )
         assert [tuple(row) for row in connection.execute(query)] == [
             (ACME, False, 3, True),
             (ACME, False, 3, True),
