@@ -30,6 +30,7 @@ from cx_pipeline.cli.rendering.live_report import print_live
 from cx_pipeline.cli.running_site import RunningSite, running_site
 from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.ccm.running import running_ccm
+from cx_pipeline.simulator.cisco.tables import create_tables
 from cx_pipeline.simulator.live.phase import run_live, soon
 
 TARGET_P50_S, TARGET_P95_S = 15.0, 30.0
@@ -81,11 +82,12 @@ def measure(given: Settings, engine: Engine, folder: Path, ccm_url: str, plan: d
 
 @contextmanager
 def database(settings: Settings) -> Iterator[Engine]:
-    """The embedded server, migrated."""
+    """The embedded server, migrated, with Cisco's tables, which are empty still."""
     start_embedded(settings)
     engine = open_engine(settings)
     try:
         migrate(engine)
+        create_tables(engine, "ucce")
         yield engine
     finally:
         engine.dispose()
