@@ -103,6 +103,9 @@ def _complete(operation: dict[str, Any], method: str, path: str, needs: Needs | 
     # FastAPI describes its own shape of a failed validation, which none of our answers has.
     if _speaks_of_fastapis_errors(responses.get("422")):
         del responses["422"]
+    if needs is not None and method == "get":
+        responses.setdefault("302", {"description": "A browser that must log in first is led there"})
+    told |= {status: "" for status in responses if status.startswith(("4", "5"))}
     for status, description in told.items():
         response = responses.setdefault(status, {"description": description})
         response.setdefault("content", {}).setdefault(PROBLEM_TYPE, {"schema": _PROBLEM_SCHEMA})

@@ -1,6 +1,6 @@
 """The routes by which people log in and out in their browsers."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.requests import Request
@@ -18,7 +18,11 @@ _LOGGED_OUT = (
     '<title>Logged out</title><h1>You are logged out</h1><p><a href="/login">Log in again</a></p></html>'
 )
 
-router = APIRouter(tags=["login"])
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    403: {"description": "The login was refused, or another site asks for it"},
+    404: {"description": "No login is set up"},
+}
+router = APIRouter(tags=["login"], responses=_ANSWERS)
 
 
 @router.get("/login", response_class=RedirectResponse, status_code=302)
