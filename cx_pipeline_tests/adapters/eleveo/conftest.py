@@ -6,15 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psycopg
 import pytest
 import stamina
+from pydantic import SecretStr
+from sqlalchemy import Engine
 
+from cx_pipeline.adapters.database.connection import engine_for
+from cx_pipeline.adapters.database.postmaster import Postmaster
 from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.eleveo.couples import HeldCouple
 from cx_pipeline.simulator.eleveo.running import RunningEleveo, running_eleveo
+from cx_pipeline_tests.adapters.eleveo.stored_legs import store
 
 USER, PASSWORD = "middleware", "s3cret&w?rd/ü"
 START = datetime(2026, 1, 26, 10, tzinfo=UTC)
+START_MS = round(START.timestamp() * 1000)
+CALL = "1f0d6d24-0000-8000-8000-0000000000aa"
+LEG = "1f0d6d24-0000-8000-8000-000000000001"
+KEY = f"{CALL}:1001:555:{START_MS}"
 
 
 def couple(number: int, key: str, start_s: float, end_s: float, **more: Any) -> HeldCouple:
@@ -69,11 +79,30 @@ def legs(*rows: dict[str, Any]) -> pl.DataFrame:
     """Legs as `eleveo_candidates` takes them; what a row does not say is that of the leg in `HELD`."""
     times = {"start_time": pl.Datetime("us", "UTC"), "end_time": pl.Datetime("us", "UTC")}
     plain: dict[str, Any] = {
-        "leg_id": "1f0d6d24-0000-8000-8000-000000000001", "leg_key": "call:1001:555:1769421600000",
-        "call_id": "1f0d6d24-0000-8000-8000-0000000000aa", "cx_call_id": "cx-1", "tenant_id": "red",
+        "leg_id": LEG, "leg_key": KEY,
+        "call_id": CALL, "cx_call_id": "cx-1", "tenant_id": "red",
         "root_call_key": "1_7", "jtapi_id": "7/1", "agent_extension": "1001", "start_time": START,
         "end_time": START.replace(second=10), "hold_segments": [],
     }  # fmt: skip
     schema = {name: pl.String() for name in plain if name not in {*times, "hold_segments"}}
     hold = {"hold_segments": pl.List(pl.Struct(times))}
     return pl.DataFrame([{**plain, **row} for row in rows], schema={**schema, **times, **hold})
+
+
+@pytest.fixture(scope="module")
+def stored_url(
+    database_server: Postmaster, database_template: str, request: pytest.FixtureRequest
+) -> SecretStr:
+    """A database with one leg, for all tests of a module."""
+    name = request.module.__name__.rpartition(".")[2] + "_of_eleveo"
+    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
+    return SecretStr(database_server.url(name))
+
+
+@pytest.fixture(scope="module")
+def stored(stored_url: SecretStr) -> Iterator[Engine]:
+    engine = engine_for(stored_url)
+    store(engine, legs({}))
+    yield engine
+    engine.dispose()

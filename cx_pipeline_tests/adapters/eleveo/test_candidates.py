@@ -11,7 +11,7 @@ from cx_pipeline.core.linking.schema import LINK_CANDIDATE_SCHEMA
 from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.eleveo.behaviour import Behaviour
 from cx_pipeline.simulator.eleveo.running import RunningEleveo
-from cx_pipeline_tests.adapters.eleveo.conftest import HELD, START, couple, legs, settings_of
+from cx_pipeline_tests.adapters.eleveo.conftest import HELD, KEY, START, couple, legs, settings_of
 
 
 def test_the_couples_of_a_leg_are_one_candidate_of_it(eleveo: RunningEleveo, settings: Settings) -> None:
@@ -20,7 +20,7 @@ def test_the_couples_of_a_leg_are_one_candidate_of_it(eleveo: RunningEleveo, set
     (row,) = frame.iter_rows(named=True)
     expected = {
         "backend": "eleveo", "kind": "VOICE", "tenant_id": "red", "cx_call_id": "cx-1", "call_key": "1_7",
-        "leg_key": "call:1001:555:1769421600000", "agent_extension": "1001", "start_time": START,
+        "leg_key": KEY, "agent_extension": "1001", "start_time": START,
         "end_time": START + timedelta(seconds=10), "duration_ms": 10_000,
     }  # fmt: skip
     assert row["leg_id"].endswith("1")

@@ -9,14 +9,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import psycopg
 import pytest
 import soundfile
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
-from cx_pipeline.adapters.database.connection import engine_for
-from cx_pipeline.adapters.database.postmaster import Postmaster
 from cx_pipeline.adapters.eleveo.playback import CACHE_FOLDER, KNOWN_FOR_S, EleveoAudio
 from cx_pipeline.adapters.playback.source import Playable
 from cx_pipeline.core.errors import ConfigurationError, DestinationUnavailableError, InputError
@@ -24,25 +20,9 @@ from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.eleveo.behaviour import Behaviour, EndPoint
 from cx_pipeline.simulator.eleveo.running import RunningEleveo
 from cx_pipeline.simulator.eleveo.sound import file_of, sound_of
-from cx_pipeline_tests.adapters.eleveo.conftest import HELD, START, couple, legs
-from cx_pipeline_tests.adapters.eleveo.stored_legs import store
+from cx_pipeline_tests.adapters.eleveo.conftest import CALL, HELD, KEY, START, START_MS, couple
 
-CALL = "1f0d6d24-0000-8000-8000-0000000000aa"
-START_MS = round(START.timestamp() * 1000)
-KEY = f"{CALL}:1001:555:{START_MS}"
 RATE_HZ = 8000
-
-
-@pytest.fixture(scope="module")
-def stored(database_server: Postmaster, database_template: str) -> Iterator[Engine]:
-    """A database with one leg, for all tests here: none writes."""
-    name = "test_eleveo_playback"
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-    engine = engine_for(SecretStr(database_server.url(name)))
-    store(engine, legs({"leg_key": KEY}))
-    yield engine
-    engine.dispose()
 
 
 @pytest.fixture
