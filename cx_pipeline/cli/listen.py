@@ -16,7 +16,6 @@ from typing import Any
 import click
 
 from cx_pipeline.adapters.leases.lease import Lease
-from cx_pipeline.adapters.leases.opening import lease_of
 from cx_pipeline.adapters.listening.batches import LineSource
 from cx_pipeline.adapters.listening.beats import Beats
 from cx_pipeline.adapters.listening.dead_letters import DeadLetters
@@ -29,7 +28,6 @@ from cx_pipeline.adapters.listening.standard_input import StandardInput
 from cx_pipeline.adapters.listening.token import ListenerToken
 from cx_pipeline.cli.endings import ENDING_SIGNALS
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
-from cx_pipeline.cli.rendering.console import count_of
 from cx_pipeline.core.errors import CxError, TransientError
 from cx_pipeline.core.events.vocabulary import JTAPI
 from cx_pipeline.core.listening import ListenerState
@@ -103,7 +101,7 @@ def listen(**options: Any) -> None:
     if wanted.place == STANDARD_INPUT and (wanted.is_once or wanted.is_from_start):
         raise click.UsageError("--once and --from-start are for files: standard input is read until its end")
     with ExitStack() as stack:
-        lease = stack.enter_context(lease_of(settings, wanted.lease)) if wanted.lease else None
+        lease = stack.enter_context(_lease(settings, wanted.lease)) if wanted.lease else None
         client = stack.enter_context(_client(settings, wanted))
         source = _source(settings, wanted, lease)
         stack.callback(source.close)
@@ -127,6 +125,14 @@ def listen(**options: Any) -> None:
 def _wanted(options: dict[str, Any]) -> _Wanted:
     fields = {**options, "listener_id": options["listener_id"] or socket.gethostname()}
     return _Wanted(**fields)
+
+
+def _lease(settings: Settings, name: str) -> Lease:
+    from cx_pipeline.adapters.leases.opening import (
+        lease_of,
+    )  # the database's drivers take half a second to load
+
+    return lease_of(settings, name)
 
 
 def _client(settings: Settings, wanted: _Wanted) -> EventClient:
@@ -191,11 +197,10 @@ def _run(listener: Listener, source: LineSource) -> bool:
     except CxError as error:
         click.echo(f"cx-pipeline: {error}", err=True)
         is_all_done = False
-    tally = listener.tally
-    _say(f"{count_of(tally.delivered, 'line')} delivered, {tally.refused:,} refused")
+    _say(str(listener.tally))
     if not is_all_done and source.waiting:
         click.echo(f"cx-pipeline: {source.waiting}: the next start goes on there", err=True)
-    return is_all_done and not tally.refused
+    return is_all_done and not listener.tally.refused
 
 
 @contextmanager

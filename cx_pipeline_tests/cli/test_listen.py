@@ -19,7 +19,7 @@ from cx_pipeline.cli.listen import listen
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline_tests.gateway.running import Gateway, gateway_settings_in, make_tokens, running_gateway
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 EVENT = '{"event_time":"2026-01-31T09:00:00Z","event_name":"CallActiveEv","global_call_id":"1_%d","extension":"1001"}\n'
 
 
@@ -122,7 +122,7 @@ def test_what_a_killed_listener_heard_on_standard_input_is_sent_by_the_next(
     killed.kill()
     ended(killed)
     following = started(tmp_path / "home", *arguments, gateway.url, stdin=subprocess.DEVNULL)
-    assert "3 lines delivered" in ended(following)
+    assert "3 lines delivered (1 quarantined)" in ended(following)
     assert following.returncode == 0
     assert count_of(engine) == 2
     assert count_of(engine, table="quarantined_input") == 1

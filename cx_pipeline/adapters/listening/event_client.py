@@ -87,12 +87,15 @@ class EventClient:
         """Close the connections."""
         self._http.close()
 
-    def post_events(self, lines: Sequence[bytes], may_send: Callable[[], None] = lambda: None) -> None:
+    def post_events(self, lines: Sequence[bytes], may_send: Callable[[], None] = lambda: None) -> int:
         """Send lines, one event each, in their order; return when the gateway has them safe.
 
         Args:
             lines: without their newlines.
             may_send: called before each attempt; what it raises ends the call.
+
+        Returns:
+            How many of them the gateway quarantined, as far as it tells: one that spools does not know yet.
 
         Raises:
             DestinationUnavailableError: it does not answer, or cannot take them now, in spite of several attempts.
@@ -111,7 +114,8 @@ class EventClient:
         for attempt in retry:
             with attempt:
                 may_send()
-                self._post("/events", body, _NDJSON)
+                answer = self._post("/events", body, _NDJSON)
+        return _quarantined(answer)
 
     def heartbeat(self, beat: ListenerState, tenant_id: str = "") -> None:
         """Tell a sign of life, once: the next one comes soon.
@@ -137,9 +141,11 @@ class EventClient:
         )
         self._judge(self._sent(request))
 
-    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
         request = self._http.build_request("POST", self._base + path, content=body, headers=headers)
-        self._judge(self._sent(request))
+        response = self._sent(request)
+        self._judge(response)
+        return response
 
     def _sent(self, request: httpx.Request) -> httpx.Response:
         request.headers.update(self._token.headers)
@@ -177,6 +183,13 @@ def _patience(error: Exception) -> bool | float:
     if not isinstance(error, _LaterError):
         return False
     return min(error.wait_s, LONGEST_RETRY_AFTER_S) if error.wait_s > 0 else True
+
+
+def _quarantined(answer: httpx.Response) -> int:
+    try:
+        return int(answer.json()["quarantined"])
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def _checked(url: str) -> str:

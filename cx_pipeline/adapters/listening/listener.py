@@ -27,8 +27,16 @@ class Tally:
     """What was done so far."""
 
     delivered: int = 0
+    quarantined: int = 0
+    """Of these, the lines that are no usable events, and that the gateway keeps apart with their reasons."""
     refused: int = 0
     """Lines that the gateway takes in no way: they are in the file of dead letters."""
+
+    def __str__(self) -> str:
+        """In words, for a person."""
+        lines = "1 line" if self.delivered == 1 else f"{self.delivered:,} lines"
+        quarantined = f" ({self.quarantined:,} quarantined)" if self.quarantined else ""
+        return f"{lines} delivered{quarantined}, {self.refused:,} refused"
 
 
 class Listener:
@@ -130,7 +138,7 @@ class Listener:
     def _send(self, lines: Sequence[bytes]) -> None:
         """Send lines in their order, in ever smaller parts where the gateway takes no larger ones."""
         try:
-            self._client.post_events(lines, self._may_send)
+            self.tally.quarantined += self._client.post_events(lines, self._may_send)
         except BatchRefusedError as refusal:
             if len(lines) == 1:
                 self._dead_letters.keep(lines[0], refusal.told, datetime.now(UTC))
@@ -171,9 +179,7 @@ class Listener:
         if now - self._reported_at < REPORT_S:
             return
         self._reported_at = now
-        told = [f"{self.tally.delivered:,} lines delivered"]
-        if self.tally.refused:
-            told.append(f"{self.tally.refused:,} refused")
+        told = [str(self.tally)]
         if waiting := self._source.waiting:
             told.append(waiting)
         if self._lease is not None and self._lease.trouble:

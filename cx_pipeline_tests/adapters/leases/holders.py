@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 class Holder:
