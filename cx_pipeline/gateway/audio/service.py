@@ -150,9 +150,9 @@ class AudioService:
             try:
                 await run_sync(self._tidy)
                 is_behind = False
-            except CxError as error:
+            except (CxError, OSError) as error:
                 if not is_behind:
-                    _log.warning("the log of access waits for the database: %s", error)
+                    _log.warning("the log of access waits: %s", error)
                 is_behind = True
 
     def _tidy(self) -> None:
