@@ -17,12 +17,14 @@ class OwnedFolder:
 
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
-        self._descriptor = descriptor
+        self._descriptor: int | None = descriptor
 
     def release(self) -> None:
-        """Let others have it."""
-        with suppress(OSError):
-            os.close(self._descriptor)
+        """Let others have it; a second time does nothing."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):
+                os.close(descriptor)
 
 
 def take_folder(root: Path) -> OwnedFolder:

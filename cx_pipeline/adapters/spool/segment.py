@@ -10,6 +10,7 @@ from cx_pipeline.adapters.spool.framing import FRAME_BYTES, HEAD_BYTES, SALT_BYT
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
 
 _FILE_MODE = 0o640
+_CLOSED = -1
 
 
 def framed_bytes(payloads: Sequence[bytes]) -> int:
@@ -62,9 +63,11 @@ class SegmentWriter:
             self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
-        with suppress(OSError):
-            os.close(self._descriptor)
+        """Let go of the file; a second time does nothing."""
+        descriptor, self._descriptor = self._descriptor, _CLOSED
+        if descriptor != _CLOSED:
+            with suppress(OSError):
+                os.close(descriptor)
 
     def _append(self, data: bytes) -> None:
         with storage_faults(f"write {self.path}"):

@@ -4,7 +4,7 @@ The script (`lua/cx/masking.lua`) masks both streams of a forked call, and notes
 manifests; so what was hidden is known wherever the recording goes.
 """
 
-import asyncio
+import logging
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
@@ -26,6 +26,8 @@ _NOT_IN_WORDS = re.compile(r"[^\w .,:;@+\-/()]")
 _LONGEST_AGENT, _LONGEST_REASON = 128, 200
 _TENANT_VARIABLE = "cx_tenant_id"
 _UNDEFINED = "_undef_"
+
+_log = logging.getLogger(__name__)
 
 
 class Action(StrEnum):
@@ -142,8 +144,8 @@ class RecordingMasks:
         """What came of it; where it cannot be noted the row says that nobody knows, which is no reason to fail."""
         try:
             await run_sync(self._audit.note_outcome, control_id, outcome[:500])
-        except CxError:
-            await asyncio.sleep(0)
+        except CxError as error:
+            _log.error("what came of the recording's control %d cannot be noted: %s", control_id, error)
 
 
 def _may_serve(recorder: EventSocketSettings, asker: Principal) -> bool:
