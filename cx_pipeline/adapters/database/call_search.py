@@ -11,7 +11,6 @@ from datetime import datetime
 from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import psycopg
 from sqlalchemy import (
@@ -21,6 +20,7 @@ from sqlalchemy import (
     Select,
     and_,
     func,
+    literal,
     or_,
     select,
     text,
@@ -146,7 +146,7 @@ class CallSearch:
             try:
                 connection.execute(
                     text("SELECT set_config('statement_timeout', :limit, true)"),
-                    {"limit": str(SEARCH_TIMEOUT_S * 1000)},
+                    {"limit": str(round(SEARCH_TIMEOUT_S * 1000))},
                 )
                 return list(self._found(connection, wanted, tenant_id, limit, after))
             except OperationalError as error:
@@ -217,8 +217,8 @@ def _conditions(wanted: CallFilter, after: Place | None) -> list[ColumnElement[b
         leg.c.is_artefact.is_not(true()),
     ]
     if after is not None:
-        UUID(after.leg_id)
-        found.append(tuple_(leg.c.start_time, leg.c.leg_id) < tuple_(after.start_time, after.leg_id))
+        place = tuple_(literal(after.start_time), literal(after.leg_id, leg.c.leg_id.type))
+        found.append(tuple_(leg.c.start_time, leg.c.leg_id) < place)
     if wanted.call_type is not None:
         found.append(leg.c.call_type.in_(CALL_TYPES[wanted.call_type]))
     if wanted.wrap_up is not None:

@@ -108,9 +108,7 @@ def _of_decision(
     if now < leg["end_time"] + lost_after:
         return LegRecording(WAITING, "Not made yet")
     rule = decision["rule_id"] if decision is not None else None
-    return LegRecording(
-        MISSING, "Missing: no recorder's file and no word why", rule_id=rule, reason="UNKNOWN"
-    )
+    return LegRecording(MISSING, "Missing: nothing says why", rule_id=rule, reason="UNKNOWN")
 
 
 def _decisions(

@@ -164,8 +164,8 @@ def _further(
     """Facts that not every call has; agents by their names where they are `known`."""
 
     def agent(column: str) -> str | None:
-        extension = _first(facts.legs, column)
-        return known.get(extension, extension)
+        extension: str | None = _first(facts.legs, column)
+        return known.get(extension, extension) if extension else None
 
     told = (
         ("Wrap-up", facts.of("wrapUp", "wrap_up")),
