@@ -69,6 +69,8 @@ def match_links(
     """
     within = tolerance // _MICROSECOND
     playable = candidates.filter(pl.col("kind") == kind).sort("candidate_id").with_row_index("candidate")
+    if kind != VOICE and playable.is_empty():
+        return RECORDING_LINK_SCHEMA.to_frame()
     targets = targets_of(known_legs, playable, within)
     numbered = numbered_activities(activities)
     named = _named(numbered, targets.names)

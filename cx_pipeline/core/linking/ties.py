@@ -77,6 +77,8 @@ def ties(
     """
     known = _known(left, right, named)
     open_left = left.join(known, left_on="n", right_on="left", how="anti")
+    if open_left.is_empty():
+        return known.sort("left")
     ranked = _ranked(_measured(_pairs_by_id(open_left, right), left, right), tolerance, margin)
     chosen = _contested(_chosen(ranked, margin), known)
     claimed = pl.concat([known.select("right"), chosen.filter(pl.col("rank") <= LOOSE).select("right")])
@@ -240,13 +242,13 @@ def _by_time(
 ) -> pl.DataFrame:
     """What the times alone tell of those whose ids tell nothing: of the same extension, and no other's."""
     tolerance, margin = limits
+    has_times = left.filter(pl.col("extension").is_not_null() & pl.col("start").is_not_null())
+    left = has_times.join(by_id, left_on="n", right_on="left", how="anti")
+    if left.is_empty():
+        return TIE_SCHEMA.to_frame()
     unique = [_by_id(side, "n").filter(pl.col("id").str.contains(_UNIQUE_ID)) for side in (left, right)]
     in_a_known_call = unique[0].join(unique[1], on="id", how="semi")
-    lost = (
-        left.join(by_id, left_on="n", right_on="left", how="anti")
-        .join(in_a_known_call, on="n", how="anti")
-        .filter(pl.col("extension").is_not_null() & pl.col("start").is_not_null())
-    )
+    lost = left.join(in_a_known_call, on="n", how="anti")
     free = right.join(claimed, left_on="n", right_on="right", how="anti").filter(
         pl.col("start").is_not_null()
     )
