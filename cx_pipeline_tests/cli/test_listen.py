@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ from sqlalchemy import Engine, text
 from cx_pipeline.cli.listen import listen
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline_tests.gateway.running import Gateway, gateway_settings_in, make_tokens, running_gateway
+from cx_pipeline_tests.waiting import PATIENCE_S, eventually
 
-PATIENCE_S = 60.0
 EVENT = '{"event_time":"2026-01-31T09:00:00Z","event_name":"CallActiveEv","global_call_id":"1_%d","extension":"1001"}\n'
 
 
@@ -65,13 +64,6 @@ def ended(process: subprocess.Popen[str], number: int | None = None) -> str:
         process.send_signal(number)
     _, said = process.communicate(timeout=PATIENCE_S)
     return said
-
-
-def eventually(is_so: Callable[[], bool]) -> bool:
-    end = time.monotonic() + PATIENCE_S
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.02)
-    return is_so()
 
 
 def count_of(engine: Engine, condition: str = "true", table: str = "jtapi_event") -> int:

@@ -37,8 +37,7 @@ class LineSource(Protocol):
     def delivered(self, batch: Batch) -> None:
         """Note that the gateway has a batch: after a kill, reading goes on behind it.
 
-        Raises:
-            StorageUnavailableError: it could not be noted: after a kill the batch comes again.
+        Where the disk does not take the note reading goes on all the same: after a kill the batch comes again.
         """
 
     def restart(self) -> None:

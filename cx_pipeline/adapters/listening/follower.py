@@ -61,7 +61,7 @@ class FileFollower:
         self._pending: Batch | None = None
         self._quiet_since: float | None = None
         self._missing_since: float | None = None
-        self._is_at_end = False
+        self._is_at_end = self._is_unkept = False
         self._rotated_before: frozenset[tuple[int, int, int]] = frozenset()
 
     @property
@@ -127,7 +127,7 @@ class FileFollower:
     def delivered(self, batch: Batch) -> None:
         """As `LineSource` says."""
         if isinstance(batch.mark, Position):
-            self._positions.save(batch.mark)
+            self._keep(batch.mark)
         self._pending = None
 
     def _next(self) -> Batch | None:
@@ -204,7 +204,18 @@ class FileFollower:
         self.close()
         self._file, self._quiet_since, self._missing_since = file, None, None
         self._rotated_before = frozenset(each.content_mark for each in rotated_files(self._path))
-        self._positions.save(file.position)
+        self._keep(file.position)
+
+    def _keep(self, position: Position) -> None:
+        """Keep a position; where the disk does not take it reading goes on, and after a kill some lines come again."""
+        try:
+            self._positions.save(position)
+        except StorageUnavailableError as error:
+            if not self._is_unkept:
+                self._on_notice(f"{error}: until then, lines may come twice")
+            self._is_unkept = True
+        else:
+            self._is_unkept = False
 
     def _after_a_cut(self, file: TailedFile) -> None:
         """Go on in the copy that was made before the cut, where there is one; else with what is in the file now."""
@@ -248,7 +259,7 @@ class FileFollower:
     def _note_missing(self, position: Position | None) -> None:
         """Keep since when nothing was there: what appears and is rotated before it is seen is found by that."""
         if position is None:
-            self._positions.save(Position(0, 0, 0, "", "", time()))
+            self._keep(Position(0, 0, 0, "", "", time()))
             self._is_from_start = False
         self._missing_since = self._missing_since or monotonic()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from threading import Lock
 
 from cx_pipeline.adapters.listening.positions import Position, PositionFile, Trail, trail_at
-from cx_pipeline.adapters.listening.tailed_file import TailedFile, open_regular
+from cx_pipeline.adapters.listening.tailed_file import FileCutError, TailedFile, open_regular
 from cx_pipeline.adapters.storage.part_files import force_folder, make_folder
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
 from cx_pipeline.core.errors import ConfigurationError
@@ -87,7 +87,10 @@ class SegmentFolder:
             path, file = reading
             is_newest = path == self._newest
             with storage_faults(f"read {path}"):
-                lines = file.read_lines(is_final=not is_newest)
+                try:
+                    lines = file.read_lines(is_final=not is_newest)
+                except FileCutError:  # taken back, as the disk did not take all of it: written anew soon
+                    return None
                 if lines:
                     return list(lines), file.position
                 if is_newest and not self._segment_bytes <= self._sizes[path] <= file.trail.offset:

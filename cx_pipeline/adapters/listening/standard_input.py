@@ -98,9 +98,12 @@ class StandardInput:
 
     def delivered(self, batch: Batch) -> None:
         """As `LineSource` says."""
-        if isinstance(batch.mark, Position):
-            self._segments.delivered(batch.mark)
         self._pending = None
+        try:
+            if isinstance(batch.mark, Position):
+                self._segments.delivered(batch.mark)
+        except StorageUnavailableError as error:  # a full disk gets room only by going on
+            self._on_notice(f"{error}: until then, lines may come twice")
         if self.is_at_end:
             self._segments.clear()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 
-PATIENCE_S = 60.0
+from cx_pipeline_tests.waiting import PATIENCE_S
 
 
 class Holder:

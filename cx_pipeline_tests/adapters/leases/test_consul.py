@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -10,7 +10,8 @@ from pydantic import SecretStr
 
 from cx_pipeline.adapters.leases.consul import ConsulLease
 from cx_pipeline.simulator.consul.agent import AgentOptions, RunningAgent, running_consul
-from cx_pipeline_tests.adapters.leases.holders import PATIENCE_S, holder
+from cx_pipeline_tests.adapters.leases.holders import holder
+from cx_pipeline_tests.waiting import PATIENCE_S, eventually
 
 PACE = float(os.environ.get("CX_STRESS_CONSUL_PACE", "0.1"))
 """1: Consul's own times. Then a take-over takes 21 seconds."""
@@ -23,13 +24,6 @@ KEY = "cx-pipeline/leases/jtapi"
 def consul() -> Iterator[RunningAgent]:
     with running_consul(AgentOptions(pace=PACE)) as running:
         yield running
-
-
-def eventually(is_so: Callable[[], bool], within_s: float = 10.0) -> bool:
-    end = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.005)
-    return is_so()
 
 
 @pytest.mark.stress

@@ -1,23 +1,14 @@
 """The lease in PostgreSQL: one holder at a time, and another soon after it is gone."""
 
-import time
-from collections.abc import Callable
-
 import psycopg
 import pytest
 from pydantic import SecretStr
 
 from cx_pipeline.adapters.leases.postgres import PostgresLease, lease_key
 from cx_pipeline_tests.adapters.leases.holders import holder
+from cx_pipeline_tests.waiting import eventually
 
 TAKE_OVER_S = 10.0
-
-
-def eventually(is_so: Callable[[], bool], within_s: float = TAKE_OVER_S) -> bool:
-    end = time.monotonic() + within_s
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.01)
-    return is_so()
 
 
 def sessions(url: SecretStr) -> list[int]:

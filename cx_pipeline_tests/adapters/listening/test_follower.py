@@ -135,6 +135,23 @@ def test_a_storage_that_does_not_answer_is_told_and_the_file_opened_anew(
     assert site.delivered == [b"1", b"2"]
 
 
+def test_a_position_that_cannot_be_kept_holds_up_no_line(site: Site, monkeypatch: pytest.MonkeyPatch):
+    def full(*_: object) -> None:
+        raise StorageUnavailableError("no space")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PositionFile, "save", full)
+        site.write(b"1")
+        site.deliver()
+        site.write(b"2")
+        site.deliver()
+    assert site.delivered == [b"1", b"2"]
+    assert len(site.notices) == 1
+    site.kill()
+    site.deliver()
+    assert site.delivered == [b"1", b"2"] * 2
+
+
 def test_what_was_delivered_is_not_read_again_and_what_was_not_is(site: Site):
     site.write(*(b"%d" % n for n in range(BATCH_LINES + 2)))
     site.deliver_one()

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from cx_pipeline_tests.adapters.listening.test_follower import Site
 
-EXAMPLES = int(os.environ.get("CX_STRESS_LISTENING", "60"))
+EXAMPLES = int(os.environ.get("CX_STRESS_LISTENING", "30"))
 ACTS = st.one_of(
     st.tuples(st.just("write"), st.integers(1, 40)),
     st.tuples(st.just("read"), st.integers(1, 4)),

@@ -18,6 +18,7 @@ from cx_pipeline.adapters.listening.token import ListenerToken
 from cx_pipeline.core.errors import DestinationUnavailableError
 from cx_pipeline_tests.adapters.leases.fake import FakeLease
 from cx_pipeline_tests.adapters.listening.erring_gateway import TLS, ErringGateway
+from cx_pipeline_tests.waiting import eventually
 
 LINES = [b"%d" % number for number in range(20)]
 
@@ -151,7 +152,5 @@ def test_a_lease_that_is_lost_between_two_attempts_ends_them(site: Site, gateway
 
 
 def eventually_got(gateway: ErringGateway, lines: list[bytes]) -> None:
-    end = time.monotonic() + 10
-    while gateway.lines != lines and time.monotonic() < end:
-        time.sleep(0.005)
+    eventually(lambda: gateway.lines == lines)
     assert gateway.lines == lines

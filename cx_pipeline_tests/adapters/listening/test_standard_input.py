@@ -10,6 +10,7 @@ import pytest
 from cx_pipeline.adapters.listening.segments import SegmentFolder
 from cx_pipeline.adapters.listening.standard_input import StandardInput
 from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline_tests.waiting import eventually
 
 
 class Stream:
@@ -55,13 +56,6 @@ def stream(tmp_path: Path) -> Iterator[Stream]:
     opened = Stream(tmp_path / "spool")
     yield opened
     opened.close()
-
-
-def eventually(is_so: Callable[[], object]) -> bool:
-    end = time.monotonic() + 10
-    while not is_so() and time.monotonic() < end:
-        time.sleep(0.002)
-    return bool(is_so())
 
 
 def delivered(source: StandardInput) -> list[bytes]:
