@@ -5,6 +5,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from cx_pipeline.adapters.spool.segment import force_folder_to_disk
 from cx_pipeline.adapters.storage.storage_faults import storage_faults
 from cx_pipeline.core.errors import ConfigurationError
 
@@ -37,7 +38,7 @@ def take_folder(root: Path) -> OwnedFolder:
     with storage_faults(f"make the spool's folder {root}"):
         for number in range(1, _MOST_OWNERS):
             path = root / str(number)
-            path.mkdir(parents=True, exist_ok=True)
+            _make(path)
             if owned := _locked(path):
                 return owned
     raise ConfigurationError(f"{root} has {_MOST_OWNERS} owners: give the gateway a spool of its own")
@@ -53,6 +54,15 @@ def left_folders(root: Path, own: OwnedFolder) -> list[OwnedFolder]:
     with storage_faults(f"read the spool's folder {root}"):
         others = sorted(path for path in root.iterdir() if path.name.isdigit() and path != own.path)
         return [owned for path in others if (owned := _locked(path))]
+
+
+def _make(path: Path) -> None:
+    if path.is_dir():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.mkdir(mode=0o750, exist_ok=True)
+    for folder in (path.parent, path.parent.parent):
+        force_folder_to_disk(folder)
 
 
 def _locked(path: Path) -> OwnedFolder | None:

@@ -62,14 +62,25 @@ async def documents_of(request: Request) -> tuple[list[object], bool]:
     return content, True
 
 
+def as_json(content: object) -> bytes:
+    """What was read from JSON, as JSON again.
+
+    Raises:
+        Problem: 400 where it is nested too deeply for that.
+    """
+    try:
+        return json.dumps(content).encode()
+    except RecursionError:
+        raise Problem(400, "Bad request", "The content is nested too deeply.") from None
+
+
 def _lines_of(body: bytes, content_type: str) -> tuple[bytes, int]:
     first = body.lstrip()[:1]
     is_json = content_type.partition(";")[0].strip().lower() in _LIST_TYPES
     if first == b"[" or (is_json and first == b"{" and _is_one_document(body)):
         content = _parsed(body)
         rows = content if isinstance(content, list) else [content]
-        lines = b"\n".join(json.dumps(row).encode() for row in rows)
-        return lines, len(rows)
+        return b"\n".join(as_json(row) for row in rows), len(rows)
     if is_json and first != b"{":
         _parsed(body)  # tells what is wrong with it
         raise Problem(400, "Bad request", "An event is an object.")
@@ -86,8 +97,7 @@ def _is_one_document(body: bytes) -> bool:
 
 
 def _count_lines(body: bytes) -> int:
-    ends = body.count(b"\n")
-    return ends + (not body.endswith(b"\n")) if body.strip() else 0
+    return sum(1 for line in body.split(b"\n") if line.strip())
 
 
 def _parsed(body: bytes) -> Any:

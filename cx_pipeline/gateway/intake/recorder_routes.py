@@ -1,6 +1,5 @@
 """What FreeSWITCH's scripts send: manifests, signs of life, ends of calls, and the question for the rules."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from cx_pipeline.core.recording.manifest import ManifestRefusedError
 from cx_pipeline.gateway.access.dependencies import needs
 from cx_pipeline.gateway.access.principal import RECORDERS_WRITE, Principal
 from cx_pipeline.gateway.intake.answers import safely, taken_in, unusable
-from cx_pipeline.gateway.intake.bodies import documents_of
+from cx_pipeline.gateway.intake.bodies import as_json, documents_of
 from cx_pipeline.gateway.intake.descriptions import DOCUMENT, DOCUMENTS
 from cx_pipeline.gateway.intake.documents import call_end_of, recorder_beat_of
 from cx_pipeline.gateway.intake.manifests import Judged, judge_manifests
@@ -52,7 +51,7 @@ async def post_sip_data(request: Request, sender: Recorder) -> Response:
     documents, is_list = await documents_of(request)
     intake: IntakeService = request.app.state.intake
     judged = await run_sync(judge_manifests, documents, sender, intake.stream_roots)
-    payload = json.dumps(documents).encode()
+    payload = as_json(documents)
     receipt = await safely(intake.take(Kind.MANIFESTS, sender, payload, len(documents)))
     refusals = receipt.outcome.refusals if receipt.outcome is not None else _refusals(judged)
     if len(refusals) == len(documents):

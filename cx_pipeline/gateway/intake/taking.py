@@ -1,6 +1,5 @@
 """Documents from a request to a place where they are safe."""
 
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ from fastapi.responses import JSONResponse
 from cx_pipeline.core.recording.manifest_values import ManifestRefusedError
 from cx_pipeline.gateway.access.principal import Principal
 from cx_pipeline.gateway.intake.answers import safely, unusable
+from cx_pipeline.gateway.intake.bodies import as_json
 from cx_pipeline.gateway.intake.records import Kind
 
 Reader = Callable[[object, Principal, datetime], object]
@@ -30,7 +30,7 @@ async def take_documents(
         except ManifestRefusedError as refused:
             place = f" (document {number + 1} of {len(documents)})" if len(documents) > 1 else ""
             raise unusable(f"{refused.reason}{place}") from None
-    payload = json.dumps(documents).encode()
+    payload = as_json(documents)
     receipt = await safely(request.app.state.intake.take(kind, sender, payload, len(documents)))
     if receipt.outcome is None:
         return JSONResponse({"spooled": len(documents)}, 202)
