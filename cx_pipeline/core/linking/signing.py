@@ -3,12 +3,13 @@
 import base64
 import hashlib
 import hmac
-from urllib.parse import quote, urlencode
+import string
 
 _PURPOSE = b"cx-pipeline link 1"
 """Stands before what is signed, so that a signature made for anything else under the same key is none of a link."""
-_KEPT = "/:@"
-"""Characters that stand as they are in a path, beside those that always do."""
+_UNRESERVED = frozenset((string.ascii_letters + string.digits + "-._~").encode())
+_OF_A_PATH = _UNRESERVED | frozenset(b"/:@")
+"""Bytes that stand as they are in a path (RFC 3986), a plus not among them: some read it as a blank."""
 
 
 def recording_path(leg_key: str) -> str:
@@ -28,7 +29,7 @@ def plain_url(base_url: str, path: str) -> str:
         base_url: where the gateway is reached.
         path: decoded, with its leading slash.
     """
-    return base_url.rstrip("/") + quote(path, safe=_KEPT)
+    return base_url.rstrip("/") + _quoted(path, _OF_A_PATH)
 
 
 def signed_url(base_url: str, path: str, tenant_id: str, expires_s: int, key: bytes) -> str:
@@ -42,10 +43,9 @@ def signed_url(base_url: str, path: str, tenant_id: str, expires_s: int, key: by
         key: of the deployment.
     """
     signature = signature_of(key, path, tenant_id, expires_s)
-    right = urlencode(
-        {"tenant": tenant_id, "expires": str(expires_s), "signature": signature}, quote_via=quote
-    )
-    return f"{plain_url(base_url, path)}?{right}"
+    right = {"tenant": tenant_id, "expires": str(expires_s), "signature": signature}
+    query = "&".join(f"{name}={_quoted(value, _UNRESERVED)}" for name, value in right.items())
+    return f"{plain_url(base_url, path)}?{query}"
 
 
 def signature_of(key: bytes, path: str, tenant_id: str, expires_s: int) -> str:
@@ -66,3 +66,8 @@ def is_signature(key: bytes, path: str, tenant_id: str, expires_s: int, signatur
         return False
     # As bytes: compare_digest refuses texts beyond ASCII, which anybody may send.
     return hmac.compare_digest(made.encode(), signature.encode(errors="surrogatepass"))
+
+
+def _quoted(text: str, kept: frozenset[int]) -> str:
+    """Percent encoding of the UTF-8 bytes, but for those that stand as they are."""
+    return "".join(chr(byte) if byte in kept else f"%{byte:02X}" for byte in text.encode())
