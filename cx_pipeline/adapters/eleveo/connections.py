@@ -7,6 +7,8 @@ import logging
 import re
 import ssl
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from urllib.parse import urlencode
 
 import httpx
@@ -105,12 +107,20 @@ def _without_sessions(record: logging.LogRecord) -> bool:
 
 
 def _authorities(site: EleveoSettings) -> ssl.SSLContext:
+    if site.ca_file is None:
+        return _trusting(None, 0)
+    try:
+        return _trusting(site.ca_file, site.ca_file.stat().st_mtime_ns)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigurationError(
+            f"ca_file of CX_ELEVEO: {site.ca_file} holds no certificates ({type(error).__name__})"
+        ) from None
+
+
+@lru_cache(maxsize=4)
+def _trusting(ca_file: Path | None, changed_ns: int) -> ssl.SSLContext:
+    """Kept until the file changes: reading the system's authorities takes longer than a search."""
     context = ssl.create_default_context()
-    if site.ca_file is not None:
-        try:
-            context.load_verify_locations(cafile=site.ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(
-                f"ca_file of CX_ELEVEO: {site.ca_file} holds no certificates ({type(error).__name__})"
-            ) from None
+    if ca_file is not None:
+        context.load_verify_locations(cafile=ca_file)
     return context

@@ -52,8 +52,8 @@ async def _searched(
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(_of_call(client, call, gate)) for call in calls]
-        except* Exception as group_error:
-            raise group_error.exceptions[0] from None
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
     return [task.result() for task in tasks]
 
 
