@@ -21,7 +21,7 @@ PIP_TOOLS := pip-tools==7.6.2
 # of the time. 0: all in one, for a debugger.
 WORKERS := 3
 BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py benchmarks/enrich.py \
-	benchmarks/outbox.py benchmarks/mix.py
+	benchmarks/outbox.py benchmarks/mix.py benchmarks/gateway.py benchmarks/gateway_events.py benchmarks/end_to_link.py
 
 # The first Python that fits; `make PYTHON=/path/to/python3.11 demo` names another.
 IS_FIT := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))
@@ -46,11 +46,11 @@ help: ## what there is
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
 
 .PHONY: demo
-demo: $(PROJECT) ## an hour of a contact centre: legs, records, messages; exit code 0 only if all are right
+demo: $(PROJECT) ## an hour of a contact centre: legs, messages, recordings, links; exit code 0 only if all are right
 	@$(BIN)/cx-pipeline demo
 
 .PHONY: up
-up: $(PROJECT) ## database, web UI and daemon; Ctrl-C ends all
+up: $(PROJECT) ## database, gateway, web UI and daemon; Ctrl-C ends all
 	@$(BIN)/cx-pipeline up
 
 .PHONY: test
@@ -70,6 +70,10 @@ stress: export CX_STRESS_MIX_KILLS ?= 50
 stress: export CX_STRESS_AUDIO_HOURS ?= 4
 stress: export CX_STRESS_PLANS ?= 1000
 stress: export CX_STRESS_EXAMPLES ?= 400
+stress: export CX_STRESS_REQUESTS ?= 2000
+stress: export CX_STRESS_OUTAGE_S ?= 60
+stress: export CX_STRESS_LISTENING ?= 1500
+stress: export CX_STRESS_CONSUL_PACE ?= 1
 .PHONY: stress
 stress: $(PROJECT) $(DEVELOPMENT) ## the same tests in long loops: kills at random moments, whole days
 	@$(BIN)/python -m pytest -m stress $(PYTEST_ARGS)

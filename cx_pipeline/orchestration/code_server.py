@@ -13,7 +13,8 @@ from typing import Any
 
 import dagster._grpc.server as dagster_server
 
-WARM = "cx_pipeline.orchestration.warm"
+WARM = ["cx_pipeline.definitions", "cx_pipeline.orchestration.warm"]
+"""What the warm process loads, by name: the definitions are nobody's to import."""
 
 
 class WarmApiServer(dagster_server.DagsterApiServer):
@@ -23,7 +24,7 @@ class WarmApiServer(dagster_server.DagsterApiServer):
         super().__init__(*arguments, **options)
         # The release of Dagster is pinned, and a test sees a run begin in a fork: this name cannot change unseen.
         self._mp_ctx = multiprocessing.get_context("forkserver")  # type: ignore[assignment]
-        self._mp_ctx.set_forkserver_preload([WARM])
+        self._mp_ctx.set_forkserver_preload(WARM)
         forkserver.ensure_running()
 
 

@@ -6,8 +6,6 @@ no computation of Polars may begin at import.
 
 import importlib
 
-import cx_pipeline.definitions  # noqa: F401
-
 _LOADED_BY_BODIES = (
     "httpx",
     "pyarrow.parquet",
