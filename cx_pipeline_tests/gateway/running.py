@@ -88,6 +88,7 @@ class Gateway:
     url: str
     settings: Settings
     app: FastAPI
+    server: GatewayServer
     tokens: Mapping[str, str]
     clients: list[httpx.Client] = field(default_factory=list)
 
@@ -130,7 +131,7 @@ def running_gateway(
         server = GatewayServer(app, settings, is_main=False)
         thread = threading.Thread(target=_run, args=(server, socket), daemon=True)
         thread.start()
-        gateway = Gateway(f"http://127.0.0.1:{port}", settings, app, tokens)
+        gateway = Gateway(f"http://127.0.0.1:{port}", settings, app, server, tokens)
         try:
             assert server.wait_until_started(30), "the gateway did not start: see its log"
             yield gateway

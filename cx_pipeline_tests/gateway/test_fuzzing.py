@@ -12,7 +12,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.core.failures import Failure, FailureGroup
 from schemathesis.generation import GenerationMode
-from schemathesis.schemas import APIOperation
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -21,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from cx_pipeline_tests.gateway.running import Gateway
 
-REQUESTS = int(os.environ.get("CX_STRESS_REQUESTS", "3"))
+REQUESTS = int(os.environ.get("CX_STRESS_REQUESTS", "2"))
 """So many of each operation, of those that fit the description and of those that do not."""
 CHECKS = [status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -37,14 +36,13 @@ def test_no_request_is_answered_by_a_500_or_otherwise_than_described(
     headers = {"Authorization": f"Bearer {gateway.tokens['all']}"}
     found: set[str] = set()
     for result in api.get_all_operations():
-        found |= wrong_answers(result.ok(), mode, gateway.url, headers)
+        operation: Any = result.ok()  # type: ignore[union-attr]
+        found |= wrong_answers(operation, mode, gateway.url, headers)
     assert sorted(found) == []
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
 
 
-def wrong_answers(
-    operation: APIOperation, mode: GenerationMode, url: str, headers: dict[str, str]
-) -> set[str]:
+def wrong_answers(operation: Any, mode: GenerationMode, url: str, headers: dict[str, str]) -> set[str]:
     """What is wrong with the answers to made-up requests of one operation, each once."""
     found: set[str] = set()
 

@@ -15,7 +15,7 @@ _SECRET = re.compile(
 class WithoutSecrets(logging.Formatter):
     """Formats a line, and blots out what looks like a secret in it: libraries log addresses."""
 
-    converter = time.gmtime
+    converter = staticmethod(time.gmtime)
 
     def format(self, record: logging.LogRecord) -> str:
         """The line of a record."""

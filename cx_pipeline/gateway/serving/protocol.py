@@ -18,6 +18,8 @@ from cx_pipeline.gateway.problems import PROBLEM_TYPE
 
 LOOKS_WITHIN_TIMEOUT = 10
 """How often a connection is looked at within the time-out."""
+LAST_CALL_S = 0.2
+"""So long a connection without a request is kept when the gateway ends: one may be on its way already."""
 LINGER_S = 2.0
 """So long the rest of a request is still taken after its answer, so that the client comes to read that."""
 _REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
@@ -56,6 +58,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._waited_s = 0.0
         self._unread_s = 0.0
         self._refusal = 400
+        self._is_ending = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client has connected."""
@@ -82,7 +85,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """The parser begins a request."""
-        self._waited_s, self._head_bytes, self._is_in_head = 0.0, 0, True
+        self._waited_s, self._head_bytes = 0.0, 1
+        self._is_in_head, self._is_receiving = True, True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -94,6 +98,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refusal = 431
             raise _HeadTooLong
         super().on_headers_complete()
+        if self._is_ending:
+            self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
         """The parser has all of it."""
@@ -117,10 +123,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._refuse(self._refusal)
 
     def shutdown(self) -> None:
-        """End when the request that is under way has been answered, be it that its head has only begun to come."""
-        if self._is_receiving and self._head_bytes and self._is_in_head and not self.transport.is_closing():
-            return  # `on_headers_complete` of it sees that we end
-        super().shutdown()
+        """End when what is under way has been answered, be it a request of which nothing has been seen yet."""
+        self._is_ending = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        else:
+            self.loop.call_later(LAST_CALL_S, self._close_if_idle)
+
+    def _close_if_idle(self) -> None:
+        is_idle = self.cycle is None or self.cycle.response_complete
+        # A head that has begun to come is waited for; `_look` sees that this has an end.
+        if is_idle and not (self._is_in_head and self._head_bytes):
+            self.transport.close()
 
     def _look(self) -> None:
         """Cut a client that kept us waiting for too long."""

@@ -79,7 +79,7 @@ def test_a_client_cannot_take_another_address_by_a_header(
 
 
 def test_many_clients_do_not_fill_the_memory() -> None:
-    limit = RateLimit(app=lambda *_: None, requests_per_s=1)  # type: ignore[arg-type,return-value]
+    limit = RateLimit(app=lambda *_: None, requests_per_s=1)  # type: ignore[arg-type]
     for number in range(MOST_CLIENTS + 500):
         limit._limiter.hit(limit._limit, str(number))
     assert limit._limiter.storage.reset() == MOST_CLIENTS

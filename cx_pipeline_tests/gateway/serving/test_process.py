@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -18,7 +18,9 @@ import pytest
 from cx_pipeline.core.errors import ConfigurationError
 from cx_pipeline.gateway.serving.logs import WithoutSecrets
 from cx_pipeline.gateway.serving.server import listening_socket
-from cx_pipeline_tests.gateway.running import AWAY, TLS, gateway_settings_in
+from cx_pipeline_tests.gateway.probes import add_probes
+from cx_pipeline_tests.gateway.running import AWAY, TLS, gateway_settings_in, running_gateway
+from cx_pipeline_tests.gateway.serving.sockets import wire_to
 
 ADDRESS = re.compile(r"The gateway listens at (http://\S+)")
 END_TIMEOUT_S = 30
@@ -130,3 +132,25 @@ def test_a_line_of_the_log_shows_no_secret() -> None:
     line = WithoutSecrets("%(message)s").format(record)
     assert "s3cret" not in line
     assert "tenant=acme" in line
+
+
+def test_what_is_on_its_way_when_the_gateway_ends_is_answered(
+    tmp_path: Path, tokens: Mapping[str, str]
+) -> None:
+    settings = gateway_settings_in(tmp_path, AWAY, tokens)
+    with ExitStack() as stack:
+        gateway = stack.enter_context(running_gateway(settings, tokens, add_probes))
+        begun, silent, used = (stack.enter_context(wire_to(gateway)) for _ in range(3))
+        begun.send("GET /healthz HTTP/1.1\r\n")
+        used.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"alive" in used.read_until(b'"}')
+        time.sleep(0.05)
+        gateway.server.should_exit = True
+        time.sleep(0.15)
+        used.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")  # the client does not know yet
+        assert b"connection: close" in used.read_all()
+        assert silent.read_all() == b""
+        begun.send("Host: x\r\n\r\n")
+        answer = begun.read_all()
+        assert b"alive" in answer
+        assert b"connection: close" in answer

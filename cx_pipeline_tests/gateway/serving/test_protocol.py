@@ -59,6 +59,12 @@ def test_a_second_request_on_a_connection_has_its_own_time(strict: Gateway) -> N
         assert b" 408 " in wire.dribble(HEAD + "X-Slow: " + "a" * 1000, every_s=0.02)
 
 
+def test_a_request_that_begins_right_behind_another_has_its_time_as_well(strict: Gateway) -> None:
+    with wire_to(strict) as wire:
+        wire.send(HEAD + "\r\n" + HEAD)
+        assert b" 408 " in wire.read_all()
+
+
 def test_a_connection_without_requests_may_rest(strict: Gateway) -> None:
     with wire_to(strict) as wire:
         wire.send(HEAD + "\r\n")
