@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,13 +51,23 @@ class Tab:
         """Where the audio is."""
         return float(self.page.evaluate("document.getElementById('audio').currentTime"))
 
+    def plays_beyond(self, seconds: float) -> None:
+        """Wait until it has played so far."""
+        self._until(lambda: self.time_s > seconds)
+
     def reaches(self, seconds: float, slack_s: float = 0.6) -> None:
         """Wait until the audio and what the page shows are there."""
-        self.page.wait_for_function(
-            f"Math.abs(document.getElementById('audio').currentTime - {seconds}) < {slack_s}"
-        )
+        self._until(lambda: abs(self.time_s - seconds) < slack_s)
         shown = float(self.page.get_attribute("#scrub", "aria-valuenow") or "nan")
         assert shown == pytest.approx(seconds, abs=slack_s + 0.1)
+
+    def _until(self, is_so: Callable[[], bool]) -> None:
+        # The browser's own waiting evaluates text on the page, which the page forbids.
+        for _ in range(400):
+            if is_so():
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError(f"the audio stays at {self.time_s} s: {self.page.text_content('#message')}")
 
 
 @dataclass
@@ -99,7 +109,7 @@ def test_a_recording_plays_and_is_sought_by_mouse_and_keys(tabs: Tabs, tmp_path:
     tab = tabs.new()
     page = tab.open(path_of(tabs.stage.samples.transferred))
     page.get_by_role("button", name="Play", exact=True).click()
-    page.wait_for_function("document.getElementById('audio').currentTime > 0.3")
+    tab.plays_beyond(0.3)
     expect(page.locator("#position")).to_have_text(re.compile(r"0:0\d"))
     page.get_by_role("button", name="Pause", exact=True).click()
     assert page.evaluate("document.getElementById('audio').paused")
@@ -118,7 +128,7 @@ def test_a_recording_plays_and_is_sought_by_mouse_and_keys(tabs: Tabs, tmp_path:
     assert page.evaluate("document.getElementById('audio').playbackRate") == 1.25
     expect(page.locator("#message")).to_have_text("Speed 1.25")
     page.keyboard.press("Space")
-    page.wait_for_function(f"document.getElementById('audio').currentTime > {SAMPLE_S * 0.1 + 0.2}")
+    tab.plays_beyond(SAMPLE_S * 0.1 + 0.2)
     assert page.get_attribute("#scrub", "aria-valuetext") is not None
     page.screenshot(path=tmp_path / "recording.png", full_page=True)
 
@@ -128,9 +138,9 @@ def test_a_marked_moment_and_one_side_alone_are_one_click_away(tabs: Tabs) -> No
     page = tab.open(path_of(tabs.stage.samples.transferred))
     page.get_by_role("button", name=re.compile("0:05 – 0:06")).click()
     tab.reaches(SAMPLE_S * 25.5 / 60)
-    page.get_by_text("Other party", exact=True).last.click()
+    page.get_by_role("radio", name="Other party").check()
     page.keyboard.press("k")
-    page.wait_for_function(f"document.getElementById('audio').currentTime > {SAMPLE_S * 25.5 / 60 + 0.3}")
+    tab.plays_beyond(SAMPLE_S * 25.5 / 60 + 0.3)
     assert page.locator(".lane .share").all_text_contents()[0].startswith("speaks 0:0")
 
 
@@ -138,7 +148,7 @@ def test_a_signed_link_opens_the_page_that_plays_without_any_login(tabs: Tabs) -
     tab = tabs.new(is_logged_in=False)
     page = tab.open(link_to(tabs.stage, tabs.stage.samples.transferred))
     page.locator("body").press("Space")
-    page.wait_for_function("document.getElementById('audio').currentTime > 0.3")
+    tab.plays_beyond(0.3)
 
 
 def test_times_are_those_of_the_viewer_with_utc_beside(tabs: Tabs) -> None:
@@ -162,13 +172,12 @@ def test_a_search_asks_in_the_viewers_time_and_is_told_in_utc(tabs: Tabs) -> Non
     page.get_by_label(re.compile("^To")).fill("2026-04-02T05:30:00")
     page.get_by_role("button", name="Search").click()
     page.wait_for_url("**from=2026-04-01T00%3A00%3A00Z**")
-    expect(page.get_by_label(re.compile("^From"))).to_have_value("2026-04-01T05:30:00")
+    expect(page.get_by_label(re.compile("^From"))).to_have_value("2026-04-01T05:30")
     assert "Nothing found" in (page.locator(".found").text_content() or "")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_shows_everything_without_scrolling_sideways(tabs: Tabs, tmp_path: Path, scheme: str) -> None:
-    tab = tabs.new(viewport=PHONE, color_scheme=scheme, has_touch=True, device_scale_factor=2)
+def test_a_phone_shows_everything_without_scrolling_sideways(tabs: Tabs, tmp_path: Path) -> None:
+    tab = tabs.new(viewport=PHONE, has_touch=True)
     for name, path in (
         ("recording", path_of(tabs.stage.samples.transferred)),
         ("conference", path_of(tabs.stage.samples.conference)),
@@ -176,8 +185,13 @@ def test_a_phone_shows_everything_without_scrolling_sideways(tabs: Tabs, tmp_pat
     ):
         page = tab.open(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        page.screenshot(path=tmp_path / f"{name}-{scheme}.png", full_page=True)
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        page.screenshot(path=tmp_path / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_is_as_light_or_dark_as_its_viewer_wants(tabs: Tabs, scheme: str) -> None:
+    page = tabs.new(color_scheme=scheme).open("/calls")
+    ground = str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
     assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 200) == (scheme == "dark")
 
 

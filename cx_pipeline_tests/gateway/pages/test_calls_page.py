@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from cx_pipeline.adapters.recording_rules.loading import load_rules
 from cx_pipeline.gateway.pages import calls_page, rules
 from cx_pipeline_tests.gateway.pages.conftest import Stage
 from cx_pipeline_tests.gateway.pages.recorded_calls import leg_row, talk
@@ -80,6 +81,7 @@ def _add_rule(stage: Stage, tenant: str, rule_id: str, name: str, condition: dic
     with stage.engine.begin() as connection:
         values = {"tenant": tenant, "rule": rule_id, "name": name, "condition": json.dumps(condition)}
         connection.execute(statement, values)
+    assert load_rules(stage.gateway.settings, stage.engine).problem is None  # as the pipeline does
 
 
 def test_what_rules_leave_out_never_makes_a_page_of_the_missing_short(

@@ -185,6 +185,7 @@ function isForControl(event) {
   const target = event.target;
   if (target.closest("select, textarea, video, [contenteditable]")) return true;
   const input = target.closest("input");
+  if (input?.type === "radio") return event.key.startsWith("Arrow");
   if (input) return input.type !== "range" || event.key.startsWith("Arrow") || event.key === "Home" || event.key === "End";
   return event.key === " " && target.closest("button, a, summary") !== null;
 }
