@@ -1,6 +1,6 @@
 """How fast the gateway takes events in: batches of 500 NDJSON events over HTTP, durable in PostgreSQL when answered.
 
-    python benchmarks/gateway_events.py [--events 400000] [--connections 8]
+    python benchmarks/gateway_events.py [--events 400000] [--connections 16]
 
 Makes a durable embedded server and a gateway, each in processes of their own, and sends from this one. Prints events a
 second, what a sender waits for, and the processor time of each. The target is 20,000 events/s on two cores.
@@ -40,7 +40,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--events", type=int, default=400_000)
-    parser.add_argument("--connections", type=int, default=8)
+    parser.add_argument("--connections", type=int, default=16)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cx-bench-") as name, server(Path(name) / "postgres") as engine:
         bodies = batches(options.events)

@@ -105,7 +105,7 @@ class IntakeFlow:
             return False
         return bytes_of(self._direct) < _MOST_WAITING_BYTES
 
-    # The committer
+    # The committers
 
     def _commit(self) -> None:
         while (group := self._next_group()) is not None:
@@ -141,9 +141,8 @@ class IntakeFlow:
             group = self._in_hand[get_ident()] = take_group(self._direct)
             return group
         if not self._to_spool:
-            self._failures = (
-                0  # nothing waits that could tell whether the database is back: the next record does
-            )
+            # Nothing waits that could tell whether the database is back: the next record does.
+            self._failures = 0
         return None
 
     def _store_group(self, group: Sequence[Pending]) -> None:
