@@ -1,5 +1,6 @@
 """What tests of the gateway share: tokens, and a gateway that runs."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,14 @@ from pydantic import SecretStr
 
 from cx_pipeline.settings import Settings
 from cx_pipeline_tests.gateway.running import Gateway, gateway_settings_in, make_tokens, running_gateway
+
+
+@pytest.fixture(autouse=True)
+def _loggers_are_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever configures logging anew, as Dagster does when it is loaded, switches off all that are there."""
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("cx_pipeline") and isinstance(logger, logging.Logger):
+            monkeypatch.setattr(logger, "disabled", False)
 
 
 @pytest.fixture(scope="session")

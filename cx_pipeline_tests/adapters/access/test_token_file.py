@@ -1,4 +1,5 @@
 import json
+import logging
 import os
 import stat
 from datetime import UTC, datetime, timedelta
@@ -128,8 +129,10 @@ def test_a_change_of_the_file_counts_at_once(tmp_path: Path) -> None:
 
 
 def test_a_slip_in_the_file_locks_nobody_out_and_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Whoever configures logging anew, as servers do when they start, may have switched it off.
+    monkeypatch.setattr(logging.getLogger(token_store.__name__), "disabled", False)
     path, text = tmp_path / "tokens.json", new_token()
     change_token_file(path, lambda tokens: added(tokens, made("a", text)))
     store, good = store_of(path), path.read_text(encoding="utf-8")
