@@ -105,5 +105,6 @@ class GatewaySettings(BaseSettings):
     @property
     def middleware_url(self) -> str:
         """Where people and systems reach the gateway, without a slash at the end: links begin with it."""
-        own = f"http://{self.gateway_host}:{self.gateway_port}"
+        host = f"[{self.gateway_host}]" if ":" in self.gateway_host else self.gateway_host
+        own = f"http://{host}:{self.gateway_port}"
         return str(self.gateway_url or own).rstrip("/")
