@@ -69,9 +69,7 @@ def test_a_body_that_does_not_fit_is_told_where_and_never_shown(door: Gateway, c
         assert all(error["where"].startswith("body") and error["what"] for error in answer.json()["errors"])
 
 
-@pytest.mark.parametrize(
-    "path", ["/nothing-here", "/probe/play/", "/docs", "/redoc", "/%2e%2e/etc/passwd"]
-)
+@pytest.mark.parametrize("path", ["/nothing-here", "/probe/play/", "/docs", "/redoc", "/%2e%2e/etc/passwd"])
 def test_what_is_not_there_is_a_problem_as_well(door: Gateway, path: str) -> None:
     answer = door.client().get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, PROBLEM_TYPE)
