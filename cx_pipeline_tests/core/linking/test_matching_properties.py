@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from cx_pipeline.core.linking.schema import AMBIGUOUS, LINKED, SHOWN, UNMATCHED
 from cx_pipeline_tests.core.linking.linked import a_leg, activity, audio_of, leg_id, links_of
 
-EXAMPLES = int(os.environ.get("CX_STRESS_EXAMPLES", "5"))
+EXAMPLES = int(os.environ.get("CX_STRESS_EXAMPLES", "3"))
 CALLS = [f"7c1d2e3f-0000-8000-8000-{number:012d}" for number in range(3)]
 KEYS = ["16945106", "16945107"]
 SECONDS = st.integers(-4, 30)
