@@ -1,5 +1,6 @@
 """The pages' addresses: the search for calls, its start, and the files that the pages are made with."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
+from cx_pipeline.adapters.database.call_search import SearchTooLongError
 from cx_pipeline.gateway.access.dependencies import needs
 from cx_pipeline.gateway.access.principal import RECORDINGS_READ, Principal
 from cx_pipeline.gateway.negotiation import prefers_html
@@ -20,6 +22,7 @@ from cx_pipeline.gateway.problems import Problem, not_found
 
 router = APIRouter()
 
+_TOO_LONG = {"from": "the search took too long: ask for a shorter time, or for more of a number"}
 _FOREVER = "public, max-age=31536000, immutable"
 _OLD = "public, no-cache"
 
@@ -70,7 +73,12 @@ async def calls(
     is_page = prefers_html(request)
     if query.errors:
         return _page(pages, principal, query, None, 422) if is_page else _refused(query)
-    found = await run_in_threadpool(find_calls, pages, query, principal.tenant_id, datetime.now(UTC))
+    try:
+        found = await run_in_threadpool(find_calls, pages, query, principal.tenant_id, datetime.now(UTC))
+    except SearchTooLongError:
+        if is_page:
+            return _page(pages, principal, replace(query, errors=_TOO_LONG), None, 503)
+        raise Problem(503, "Search took too long", _TOO_LONG["from"]) from None
     if is_page:
         return await run_in_threadpool(_page, pages, principal, query, found)
     return JSONResponse(as_json(query, found), headers={"Vary": HEADERS["Vary"]})

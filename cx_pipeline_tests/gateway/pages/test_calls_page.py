@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from cx_pipeline.adapters.database.call_search import SearchTooLongError
 from cx_pipeline.adapters.recording_rules.loading import load_rules
 from cx_pipeline.gateway.pages import calls_page, rules
 from cx_pipeline_tests.gateway.pages.conftest import Stage
@@ -154,6 +155,21 @@ def test_what_cannot_be_understood_is_told_and_nothing_is_searched(
     page = stage.answer("/calls", **params)
     assert page.status_code == 422
     assert "This cannot be searched for" in page.text
+
+
+def test_a_search_that_takes_too_long_asks_for_a_shorter_time(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_long(*_: object) -> None:
+        raise SearchTooLongError("the search for calls took more than 10 s")
+
+    monkeypatch.setattr(stage.gateway.app.state.pages.search, "legs", too_long)
+    params = {"agent": "Anna"}
+    page = stage.answer("/calls", **params)
+    assert (page.status_code, "ask for a shorter time" in page.text) == (503, True)
+    assert (
+        "ask for a shorter time" in stage.gateway.client("all").get("/calls", params=params).json()["detail"]
+    )
 
 
 def test_tenants_find_their_own_calls_only(stage: Stage) -> None:
