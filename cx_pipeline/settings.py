@@ -4,7 +4,9 @@ Nothing here is read at import: call `load_settings()` where a command or a reso
 """
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -219,6 +221,10 @@ class Settings(GatewaySettings):
         }
 
 
+_PREFIXES = ("CX_", "JTAPI_HA_MODE", "HOME")
+"""How the variables begin that settings are read from; `HOME` is where the default of `home` lies."""
+
+
 def _as_variable(value: object) -> str | None:
     plain = _revealed(value)
     if isinstance(plain, dict | list):
@@ -246,11 +252,20 @@ def _revealed(value: object) -> object:
 
 
 def load_settings() -> Settings:
-    """Read the settings of this process.
+    """The settings of this process, read again only where a variable or the file `.env` changed.
 
     Raises:
         ConfigurationError: a value is missing or wrong; the message names the variable, never its value.
     """
+    own = {name: value for name, value in os.environ.items() if name.upper().startswith(_PREFIXES)}
+    file = Path(".env").absolute()
+    changed_ns = file.stat().st_mtime_ns if file.exists() else None
+    return _read_settings(frozenset(own.items()), file, changed_ns)
+
+
+@lru_cache(maxsize=4)
+def _read_settings(_variables: frozenset[tuple[str, str]], _file: Path, _changed_ns: int | None) -> Settings:
+    """Read them; a run asks for them some forty times."""
     try:
         return Settings()
     except ValidationError as error:

@@ -36,6 +36,8 @@ ARRIVALS_A_STEP = 20_000
 READING_BUDGET_S = 20.0
 """A tick has 60 s in all; what is not read by then is read by the next one."""
 REQUESTS_A_TICK = 20
+RECORDS_EXPECTED = timedelta(minutes=2)
+"""So long after a leg's end its record is looked for at each tick; then each minute."""
 WINDOWS_A_TICK = 500
 
 MAX_RECORD_AGE = timedelta(hours=26)
@@ -52,7 +54,8 @@ def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefin
         job_name=WINDOW_JOB,
         minimum_interval_seconds=LISTENER_INTERVAL_S,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Asks for the open window when a call ended in it, unless a run is at it.",
+        description="Asks for the open window when a call ended in it, and while records of such calls are about to come, "
+        "unless a run is at it.",
     )
     def listener_sensor(
         context: dg.SensorEvaluationContext, database: dg.ResourceParam[Database]
@@ -64,7 +67,7 @@ def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefin
         arrivals = _Arrivals(database.events(), window, int(context.cursor or 0))
         until = tick_ends_at()
         end = first_found(arrivals.newest_end, until)
-        if end is None:
+        if end is None and not _waits_for_a_record(database, settings, window):
             return dg.SensorResult(
                 skip_reason="no call ended in the open window", cursor=str(arrivals.read_up_to)
             )
@@ -72,8 +75,9 @@ def listener_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefin
         if not is_free:
             # The cursor stays: the next tick asks.
             return dg.SkipReason(f"a run is at the window {window.key}")
+        why = f"records@{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}" if end is None else str(end)
         request = dg.RunRequest(
-            partition_key=window.key, run_key=f"{window.key}:{end}", tags={TRIGGER_TAG: "listener_sensor"}
+            partition_key=window.key, run_key=f"{window.key}:{why}", tags={TRIGGER_TAG: "listener_sensor"}
         )
         return dg.SensorResult(run_requests=[request], cursor=str(arrivals.read_up_to))
 
@@ -160,6 +164,14 @@ def record_sensor(settings: Settings, partitions: dg.TimeWindowPartitionsDefinit
         )
 
     return record_sensor
+
+
+def _waits_for_a_record(database: Database, settings: Settings, window: Window) -> bool:
+    """Whether a leg of the window ended so lately that its record may come any moment: nobody tells of that."""
+    if not settings.cisco_sources:
+        return False
+    now = datetime.now(UTC)
+    return window.start in database.enriched_legs().windows_without_records(now - RECORDS_EXPECTED, now)
 
 
 class _Arrivals:

@@ -7,7 +7,10 @@ no computation of Polars may begin at import.
 import importlib
 
 _LOADED_BY_BODIES = (
+    "dagster._grpc.server",
+    "dagster_postgres.storage",
     "httpx",
+    "psycopg2",
     "pyarrow.parquet",
     "scipy.optimize",
     "cx_pipeline.adapters.ccm.activities",

@@ -10,6 +10,8 @@ import pytest
 from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
 
 from cx_pipeline.orchestration import waiting
+from cx_pipeline.orchestration.build import build_definitions
+from cx_pipeline.settings import load_settings
 from cx_pipeline_tests.orchestration.deployment import HOUR, TEN, Deployment, call, event
 
 MINUTE = timedelta(minutes=1)
@@ -120,6 +122,24 @@ def test_a_call_that_ends_while_the_tick_waits_is_asked_for_by_it(
     monkeypatch.setattr(waiting.time, "sleep", nap)
     assert list(tick(deployment, "listener_sensor")[0]) == [TEN_KEY]
     assert naps == [waiting.STEP_S] * 3
+
+
+def test_a_leg_that_ended_a_moment_ago_is_looked_at_again_for_its_record(
+    deployment: Deployment, clock, monkeypatch: pytest.MonkeyPatch
+):
+    clock(TEN + 10 * MINUTE)
+    deployment.store(*call("1_1", TEN, lasts=9 * MINUTE))
+    asked, cursor = tick(deployment, "listener_sensor")
+    deployment.run(TEN_KEY)
+    assert tick(deployment, "listener_sensor", cursor)[0] == {}, "there is nobody to have a record"
+    source = '[{"name": "hds", "flavour": "ucce", "connection": "embedded"}]'
+    monkeypatch.setenv("CX_CISCO_SOURCES", source)
+    deployment.definitions = build_definitions(load_settings())
+    asked, _ = tick(deployment, "listener_sensor", cursor)
+    assert list(asked) == [TEN_KEY]
+    assert "records@" in asked[TEN_KEY]
+    clock(TEN + 13 * MINUTE)
+    assert tick(deployment, "listener_sensor", cursor)[0] == {}, "the minute does"
 
 
 def test_a_call_that_goes_on_or_ended_in_another_hour_asks_for_nothing(deployment: Deployment, clock):

@@ -66,7 +66,13 @@ def command(*arguments: str) -> list[str]:
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CX_", "DAGSTER_"))}
-    return {**kept, "CX_HOME": str(home), "CX_FIRST_WINDOW": "2026-03-01T00:00:00Z", "CX_GATEWAY_PORT": "0", **more}
+    return {
+        **kept,
+        "CX_HOME": str(home),
+        "CX_FIRST_WINDOW": "2026-03-01T00:00:00Z",
+        "CX_GATEWAY_PORT": "0",
+        **more,
+    }
 
 
 @contextmanager

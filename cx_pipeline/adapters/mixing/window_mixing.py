@@ -110,7 +110,8 @@ class WindowMixing:
         attempts = {each.recording_id: states[each.recording_id].attempts + 1 for each in due}
         by_id = {each.recording_id: each for each in due}
         begun = perf_counter()
-        with MixPool(self._settings.mix_workers, self._settings.mix_timeout_s) as pool:
+        workers = min(self._settings.mix_workers, len(due))
+        with MixPool(workers, self._settings.mix_timeout_s) as pool:
             for done, outcome in enumerate(pool.run(self._orders(due, report)), 1):
                 each = by_id[outcome.order.plan.recording_id]
                 self._note(each, outcome, attempts[each.recording_id], now, report)

@@ -19,7 +19,7 @@ from cx_pipeline.core.errors import InputError
 
 REALM_PATH = "/realms/cx"
 AUTHORISATION_PATH = f"{REALM_PATH}/protocol/openid-connect/auth"
-TOKEN_PATH = f"{REALM_PATH}/protocol/openid-connect/token"  # noqa: S105  a path
+TOKEN_PATH = f"{REALM_PATH}/protocol/openid-connect/token"
 KEYS_PATH = f"{REALM_PATH}/protocol/openid-connect/certs"
 END_PATH = f"{REALM_PATH}/protocol/openid-connect/logout"
 DISCOVERY_PATH = f"{REALM_PATH}/.well-known/openid-configuration"

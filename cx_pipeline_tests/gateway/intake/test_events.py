@@ -123,6 +123,7 @@ def test_batches_that_are_stored_together_have_each_its_own_account(gateway: Gat
         (b"{}", {"Content-Encoding": "br"}, 415),
         (gzip.compress(b" " * 17_000_000), {"Content-Encoding": "gzip"}, 413),
     ],
+    ids=("half", "number", "deep", "no gzip", "cut gzip", "brotli", "bomb"),
 )
 def test_what_cannot_be_read_at_all_is_refused(
     gateway: Gateway, content: bytes, headers: dict[str, str], status: int
