@@ -12,26 +12,16 @@ runs did with their time. The targets are 15 s and 30 s.
 import shutil
 import statistics
 import tempfile
-import time
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from sqlalchemy import Engine
 
-from cx_pipeline.adapters.database.connection import open_engine
-from cx_pipeline.adapters.database.embedded import start_embedded, stop_embedded
-from cx_pipeline.adapters.database.migrate import migrate
-from cx_pipeline.cli.live_deployment import live_deployment
+from cx_pipeline.cli.live_phase import play_live_site
 from cx_pipeline.cli.rendering.console import open_console
 from cx_pipeline.cli.rendering.live_report import print_live
-from cx_pipeline.cli.running_site import RunningSite, running_site
 from cx_pipeline.settings import Settings
-from cx_pipeline.simulator.ccm.running import running_ccm
-from cx_pipeline.simulator.cisco.tables import create_tables
-from cx_pipeline.simulator.live.phase import run_live, soon
+from cx_pipeline.simulator.live.phase import GRACE_S, LiveReport
 
 TARGET_P50_S, TARGET_P95_S = 15.0, 30.0
 WARM_UP_S = 30.0
@@ -46,33 +36,20 @@ WARM_UP_S = 30.0
 def main(seconds: float, calls_per_hour: int, seed: int, keep_logs: Path | None) -> None:
     with tempfile.TemporaryDirectory(prefix="cx-live-") as folder:
         home = Path(folder)
-        given = Settings(home=home, gateway_port=0, _env_file=None)
-        plan = {"seconds": seconds, "calls_per_hour": calls_per_hour, "seed": seed}
         try:
-            with database(given) as engine, running_ccm() as manager:
-                measure(given, engine, home / "site", manager.url, plan)
+            report = play_live_site(
+                home,
+                seconds=seconds,
+                warm_up_s=WARM_UP_S,
+                grace_s=GRACE_S,
+                calls_per_hour=calls_per_hour,
+                seed=seed,
+                on_up=lambda url: click.echo(f"up: gateway {url}"),
+                after=print_all,
+            )
         finally:
             if keep_logs is not None:
                 shutil.copytree(home / "logs", keep_logs, dirs_exist_ok=True)
-
-
-def measure(given: Settings, engine: Engine, folder: Path, ccm_url: str, plan: dict[str, float]) -> None:
-    """Bring all up, play, and print."""
-    deployment = live_deployment(given, soon(**plan), folder, ccm_url)
-    with up(deployment.settings) as site:
-        click.echo(f"up: {site.url}, gateway {site.gateway_url}")
-        time.sleep(WARM_UP_S)
-        report = run_live(
-            soon(**plan),
-            engine,
-            gateway_url=site.gateway_url,
-            token=deployment.token,
-            streams=deployment.streams,
-            staging=deployment.staging,
-        )
-        begun = report.site.plan.begins.timestamp()
-        print_live(open_console(), report)
-        print_runs(deployment.settings, begun)
     links = report.links
     click.echo(
         f"\nend to link: median {links.p50_s} s (target {TARGET_P50_S:g}), 95 % {links.p95_s} s (target {TARGET_P95_S:g}); "
@@ -80,25 +57,9 @@ def measure(given: Settings, engine: Engine, folder: Path, ccm_url: str, plan: d
     )
 
 
-@contextmanager
-def database(settings: Settings) -> Iterator[Engine]:
-    """The embedded server, migrated, with Cisco's tables, which are empty still."""
-    start_embedded(settings)
-    engine = open_engine(settings)
-    try:
-        migrate(engine)
-        create_tables(engine, "ucce")
-        yield engine
-    finally:
-        engine.dispose()
-        stop_embedded(settings)
-
-
-@contextmanager
-def up(settings: Settings) -> Iterator[RunningSite]:
-    """What `cx-pipeline up` starts, with these settings and no others."""
-    with running_site(settings, host="127.0.0.1", port=0, prepared=lambda _: None, is_alone=True) as site:
-        yield site
+def print_all(settings: Settings, report: LiveReport) -> None:
+    print_live(open_console(), report)
+    print_runs(settings, report.site.plan.begins.timestamp())
 
 
 def print_runs(settings: Settings, since: float) -> None:

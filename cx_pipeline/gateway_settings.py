@@ -56,7 +56,7 @@ class GatewaySettings(BaseSettings):
     oidc_scopes_of_roles: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """The gateway's scopes by role, as a JSON object. Scopes of the claim `scope` count as well."""
     session_secret: SecretStr | None = None
-    """Signs the cookies of browsers that logged in. Wanted where `oidc_client_id` is set."""
+    """Signs the cookies of browsers that logged in. Wanted where `oidc_client_id` is set; else who has it may make tickets."""
     session_secret_file: Path | None = None
     session_hours: float = Field(default=8, gt=0)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 
 import click
 import polars as pl
@@ -40,6 +41,7 @@ from cx_pipeline.cli.demo_site import (
 )
 from cx_pipeline.cli.demo_systems import DemoSystems, Outcome, deliver_all, outcome_of, running_systems
 from cx_pipeline.cli.endings import ending_in_order
+from cx_pipeline.cli.live_phase import play_live_site
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
 from cx_pipeline.cli.rendering.call_recordings_report import print_call_recordings
 from cx_pipeline.cli.rendering.console import open_console
@@ -51,10 +53,15 @@ from cx_pipeline.cli.running_gateway import running_gateway, with_gateway
 from cx_pipeline.core.calls.correlate import correlate
 from cx_pipeline.core.calls.explanation import Explanation, explain
 from cx_pipeline.core.directory import Directory
-from cx_pipeline.core.errors import ConfigurationError
+from cx_pipeline.core.errors import ConfigurationError, CxError
 from cx_pipeline.core.job_names import LINK_JOB, RECORDING_JOB, WINDOW_JOB
 from cx_pipeline.settings import Settings, load_settings
 from cx_pipeline.simulator.comparison import Comparison, compare
+from cx_pipeline.simulator.live.end_to_link import EndToLink
+
+LIVE_WARM_UP_S = 10.0
+LIVE_GRACE_S = 120.0
+"""So long the live site's links are waited for; a slow machine is no wrong one."""
 
 
 @click.command(name="demo")
@@ -70,14 +77,23 @@ from cx_pipeline.simulator.comparison import Comparison, compare
     help="Percentage of the calls that are recorded; an hour of audio takes 200 MB.",
 )
 @click.option(
+    "--live",
+    "live_s",
+    type=click.FloatRange(0, 3600),
+    default=60.0,
+    show_default=True,
+    help="Seconds for which a site is played in real time at the end; 0: not at all.",
+)
+@click.option(
     "--keep", is_flag=True, help="Keep the simulated events, true legs and recorders' files in CX_HOME/demo."
 )
-def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
+def demo(calls: int, seed: int, recorded: float, live_s: float, keep: bool) -> None:
     """Show it all: simulate an hour of a contact centre, take its events in, compute its windows, tell of its legs.
 
     Beside the phones it simulates Cisco's reporting database, a conversation manager that fails now and then, and
     recorders with wrong clocks and broken files. All legs, their records, their messages and what is heard in their
-    recordings are held against the truth, and every link to a recording is followed through the gateway.
+    recordings are held against the truth, and every link to a recording is followed through the gateway. Then a small
+    site is played in real time, and how long its links take is measured.
 
     Everything lies below CX_HOME, in a PostgreSQL that this command starts and stops: no other database is touched,
     whatever CX_DATABASE_URL says. The hour is yesterday's, from 9 UTC on. `cx-pipeline up` shows its windows.
@@ -119,7 +135,8 @@ def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
                     "Followed",
                     f"{followed.links:,} links to recordings, {followed.playing:,} of them play",
                 )
-        comparison, summary = _compare(engine, site, reports, outcome, heard, followed, begun)
+        live = _play_live(console, folder, live_s)
+        comparison, summary = _compare(engine, site, reports, outcome, heard, followed, live, begun)
         write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
         console.print()
         _explain_one(console, engine, settings, site, directory, recorded)
@@ -128,7 +145,13 @@ def demo(calls: int, seed: int, recorded: float, keep: bool) -> None:
         print_recordings(console, heard.rows, heard.comparison)
         if not keep:
             remove_files(site, folder)
-    if not (comparison.is_equal and outcome.is_right and heard.is_right and followed.is_right):
+    if not (
+        comparison.is_equal
+        and outcome.is_right
+        and heard.is_right
+        and followed.is_right
+        and (live is None or live.is_right)
+    ):
         sys.exit(EXIT_FOUND_PROBLEMS)
 
 
@@ -141,6 +164,25 @@ def _deliver(console: Console, systems: DemoSystems, engine: Engine) -> None:
     """Send what the windows' runs left: what failed there waits for its next try."""
     sent = sum(report.sent for report in deliver_all(systems.settings, engine))
     _say(console, "Delivered", f"what was left of the messages, in {sent:,} more attempts")
+
+
+def _play_live(console: Console, folder: Path, seconds: float) -> EndToLink | None:
+    """A site in real time, in a deployment of its own beside the demo's: how long from a call's end to its link."""
+    if not seconds:
+        return None
+    home = folder / "live"
+    rmtree(home, ignore_errors=True)
+    _say(
+        console, "Live", f"bringing up gateway, web UI and daemon for a site of {seconds:.0f} s in real time"
+    )
+    try:
+        report = play_live_site(home, seconds=seconds, warm_up_s=LIVE_WARM_UP_S, grace_s=LIVE_GRACE_S)
+    except CxError:
+        _say(console, "Live", f"failed: the logs are in {home / 'logs'}")
+        raise
+    if report.links.is_right:
+        rmtree(home, ignore_errors=True)
+    return report.links
 
 
 def _say(console: Console, what: str, text: str) -> None:
@@ -209,6 +251,7 @@ def _compare(
     outcome: Outcome,
     heard: RecordingOutcome,
     followed: LinkOutcome,
+    live: EndToLink | None,
     begun: float,
 ) -> tuple[Comparison, DemoSummary]:
     """Hold what the tables have of this hour against what truly happened."""
@@ -249,8 +292,12 @@ def _compare(
         max_offset_error_ms=heard.comparison.max_offset_error_ms,
         swapped_channels=heard.comparison.swapped_channels,
         links=followed.links,
-        wrong_links=followed.wrong,
+        wrong_links=followed.wrong + (live.wrong_links if live else 0),
         links_playing=followed.playing,
+        live_links=live.links if live else 0,
+        live_links_missing=live.missing if live else 0,
+        end_to_link_p50_s=live.p50_s if live else None,
+        end_to_link_p95_s=live.p95_s if live else None,
     )
     return comparison, summary
 

@@ -20,6 +20,7 @@ from cx_pipeline.adapters.processes.dagster_home import (
 )
 from cx_pipeline.adapters.processes.own_environment import environment_of
 from cx_pipeline.adapters.processes.supervisor import Program, Supervisor
+from cx_pipeline.cli.local_access import local_variables
 from cx_pipeline.cli.ports import free_port
 from cx_pipeline.cli.running_gateway import is_alive
 from cx_pipeline.core.errors import CxError
@@ -90,6 +91,7 @@ def running_site(
         "CX_PUBLIC_URL": str(settings.public_url) if "public_url" in settings.model_fields_set else url,
         "CX_GATEWAY_PORT": str(gateway_port),
         "CX_GATEWAY_URL": str(settings.gateway_url or gateway_url),
+        **local_variables(settings),
     }
     inherited = environment_of(settings, home.environment) if is_alone else None
     with Supervisor(environment, inherited, home.folder if is_alone else None) as supervisor:

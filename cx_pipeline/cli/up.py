@@ -15,6 +15,7 @@ from cx_pipeline.adapters.database.connection import open_engine
 from cx_pipeline.adapters.database.embedded import find_embedded, start_embedded, stop_embedded
 from cx_pipeline.adapters.database.migrate import migrate
 from cx_pipeline.adapters.processes.supervisor import Supervisor
+from cx_pipeline.cli.local_access import calls_address
 from cx_pipeline.cli.running_site import RunningSite, running_site
 from cx_pipeline.core.errors import DatabaseUnavailableError
 from cx_pipeline.settings import Settings, load_settings
@@ -52,7 +53,7 @@ def up(host: str, port: int, once_ready: str | None) -> None:
             settings, host=host, port=port, prepared=lambda supervisor: _guard_database(settings, supervisor)
         ) as site:
             click.echo(f"Ready: {site.url}   (logs: {site.logs})")
-            click.echo(f"Calls and recordings: {site.gateway_url}/calls")
+            click.echo(f"Calls and recordings: {calls_address(settings, site.gateway_url)}")
             if once_ready is not None:
                 sys.exit(_exit_code_of(once_ready, site))
             click.echo("Ctrl-C ends all.")

@@ -134,6 +134,7 @@ async def _open_rooms(app: FastAPI) -> AsyncIterator[None]:
         for room, open_service in SERVICES.items():
             service = await stack.enter_async_context(open_service(settings, engine, app.state.metrics))
             setattr(app.state, room, service)
+        app.state.problem_page = app.state.pages.templates.problem
         looked_at = checks(settings, engine, app.state.access.tokens)
         app.state.health = await stack.enter_async_context(open_health(looked_at, app.state.metrics))
         yield

@@ -9,10 +9,11 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cx_pipeline.core.errors import CxError, InputError, TransientError
+from cx_pipeline.gateway.negotiation import prefers_html
 from cx_pipeline.gateway.problems import PROBLEM_TYPE, Problem
 
 RETRY_AFTER_S = 5
@@ -73,9 +74,18 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_exception)
 
 
-async def _problem(_: Request, error: Exception) -> Response:
+def answer_to(request: Request, problem: Problem) -> Response:
+    """The answer that a problem is: a page for who follows a link in a browser, else the document."""
+    page = getattr(request.app.state, "problem_page", None)
+    if page is None or problem.status < 400 or not prefers_html(request):
+        return problem_response(problem)
+    headers = {**problem.headers, "Cache-Control": "no-store", "Vary": "Accept"}
+    return HTMLResponse(page(problem), problem.status, headers)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - how handlers are typed
-    return problem_response(error)
+    return answer_to(request, error)
 
 
 async def _our_error(request: Request, error: Exception) -> Response:
@@ -83,7 +93,7 @@ async def _our_error(request: Request, error: Exception) -> Response:
     problem = problem_of(error)
     level = logging.WARNING if problem.status < 500 or error.is_transient else logging.ERROR
     _log.log(level, "%s %s: %s", request.method, _route(request.scope), error)
-    return problem_response(problem)
+    return answer_to(request, problem)
 
 
 async def _invalid(_: Request, error: Exception) -> Response:
@@ -93,12 +103,12 @@ async def _invalid(_: Request, error: Exception) -> Response:
     return problem_response(Problem(422, "Request does not fit its description"), errors)
 
 
-async def _http_exception(_: Request, error: Exception) -> Response:
+async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     if error.status_code < 400:
         return Response(status_code=error.status_code, headers=error.headers)
     title = _TITLES.get(error.status_code, "Request cannot be answered")
-    return problem_response(Problem(error.status_code, title, headers=error.headers or {}))
+    return answer_to(request, Problem(error.status_code, title, headers=error.headers or {}))
 
 
 def _route(scope: Scope) -> str:

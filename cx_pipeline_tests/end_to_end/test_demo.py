@@ -46,7 +46,7 @@ def running_in(home: Path) -> list[psutil.Process]:
 def start(home: Path, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
     others = {name: value for name, value in os.environ.items() if not name.startswith(("CX_", "DAGSTER_"))}
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "demo", *arguments],
+        [sys.executable, "-c", PROGRAM, "demo", "--live", "0", *arguments],
         cwd=home,
         env={**others, "CX_HOME": str(home), "PYTHONPATH": str(REPOSITORY), **environment},
         stdout=subprocess.PIPE,
@@ -102,6 +102,8 @@ def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -
     assert summary["mix_seconds"] > 0
     assert summary["max_offset_error_ms"] <= 20
     assert summary["swapped_channels"] == 0
+    assert summary["links"] == summary["links_playing"] >= summary["recordings"]
+    assert summary["wrong_links"] == 0
     finished = [path for path in (home / "recordings").rglob("*_mixed.*") if path.suffix != ".json"]
     assert len(finished) == summary["recordings"]
     assert not any(path.read_bytes()[:4] in (b"RIFF", b"fLaC") for path in finished), "they are sealed"
@@ -118,6 +120,7 @@ def test_all_legs_are_found_twice_over_and_nothing_is_left_running(home: Path) -
     assert again["duplicates"] == again["events"] == summary["events"]
     assert again["legs_matching"] == again["legs"] == summary["legs"]
     assert again["messages"] == again["ledger_once"] == summary["messages"], "nothing was told twice"
+    assert again["links"] == again["links_playing"] == summary["links"]
     assert {path: path.stat().st_mtime_ns for path in finished} == made_at, "nothing was mixed twice"
     assert not (home / "demo" / "streams").exists()
     assert not (home / "demo" / "jtapi.ndjson").exists()

@@ -60,6 +60,12 @@ class DemoSummary:
     wrong_links: int
     """Told to another conversation than the leg's, or playing another recording."""
     links_playing: int
+    live_links: int
+    """Of the site that was played in real time."""
+    live_links_missing: int
+    end_to_link_p50_s: float | None
+    """From the latest of a leg's end, its record and its files to the delivered link; null: no site was played."""
+    end_to_link_p95_s: float | None
 
     def as_json(self) -> dict[str, object]:
         """The figures by name."""
@@ -99,6 +105,10 @@ def print_summary(
         "Heard": f"voices at most {summary.max_offset_error_ms:.1f} ms from where they belong, "
         f"{summary.swapped_channels:,} swapped channels",
         "Links": f"{summary.links:,} delivered, {summary.links_playing:,} play, {summary.wrong_links:,} wrong",
+        "Live": "no site was played"
+        if summary.end_to_link_p50_s is None or summary.end_to_link_p95_s is None
+        else f"{summary.live_links:,} links in real time, {summary.live_links_missing:,} missing: median "
+        f"{summary.end_to_link_p50_s:.1f} s, 95 % within {summary.end_to_link_p95_s:.1f} s",
         "Time": f"{summary.seconds:.1f} s",
     }
     for name, value in rows.items():

@@ -11,6 +11,9 @@ _UNRESERVED = frozenset((string.ascii_letters + string.digits + "-._~").encode()
 _OF_A_PATH = _UNRESERVED | frozenset(b"/:@")
 """Bytes that stand as they are in a path (RFC 3986), a plus not among them: some read it as a blank."""
 
+TICKET_PATH = "/login/ticket"
+"""Path of the address by which people are let in where no issuer is set; signed by another key than links."""
+
 
 def recording_path(leg_key: str) -> str:
     """Path of a leg's recording, as decoded text (guide 11.1)."""

@@ -37,11 +37,11 @@ def session_secret(settings: Settings) -> SecretStr | None:
     Raises:
         ConfigurationError: it is missing, or short enough to be guessed.
     """
-    if settings.oidc_client_id is None:
-        return None
     secret = settings.session_secret
     if secret is None and settings.session_secret_file is not None:
         secret = secret_from_file(settings.session_secret_file, "CX_SESSION_SECRET_FILE")
+    if secret is None and settings.oidc_client_id is None:
+        return None
     if secret is None:
         raise ConfigurationError("CX_OIDC_CLIENT_ID is set: set CX_SESSION_SECRET (or its file) as well")
     if len(secret.get_secret_value()) < SHORTEST_SESSION_SECRET:

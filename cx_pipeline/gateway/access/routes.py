@@ -1,5 +1,6 @@
 """The routes by which people log in and out in their browsers."""
 
+import time
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -7,9 +8,12 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from cx_pipeline.core.errors import TransientError
+from cx_pipeline.core.linking.signing import TICKET_PATH
+from cx_pipeline.gateway.access import sessions, tickets
 from cx_pipeline.gateway.access.login import CALLBACK_PATH, Login
 from cx_pipeline.gateway.access.service import AccessService
 from cx_pipeline.gateway.problems import Problem, not_found
+from cx_pipeline.settings import Settings
 
 LOGGED_OUT_PATH = "/logged-out"
 _SEE_OTHER = 303
@@ -31,6 +35,24 @@ async def login(request: Request, next: Annotated[str | None, Query(max_length=4
     return RedirectResponse(await _login_of(request).begin(request.session, next), 302)
 
 
+@router.get(TICKET_PATH, response_class=RedirectResponse, status_code=_SEE_OTHER)
+async def ticket(
+    request: Request,
+    expires: Annotated[int, Query(ge=0, lt=10**12)],
+    signature: Annotated[str, Query(max_length=200)],
+) -> Response:
+    """Let in who has a ticket of this deployment: for where no issuer is set."""
+    access: AccessService = request.app.state.access
+    if access.ticket_secret is None:
+        raise not_found()
+    principal = tickets.holder_of(access.ticket_secret, expires, signature)
+    if principal is None:
+        raise Problem(401, "Not authorised", "This address is no longer good.")
+    settings: Settings = request.app.state.settings
+    sessions.log_in(request.session, principal, time.time() + settings.session_hours * 3600)
+    return RedirectResponse("/", _SEE_OTHER)
+
+
 @router.get(CALLBACK_PATH, response_class=RedirectResponse, status_code=302)
 async def callback(
     request: Request,
@@ -47,12 +69,14 @@ async def callback(
 @router.post("/logout", response_class=RedirectResponse, status_code=_SEE_OTHER)
 async def logout(request: Request) -> Response:
     """Forget who is logged in in this browser, and lead it to the issuer's logout."""
-    room = _login_of(request)
+    access: AccessService = request.app.state.access
+    if not access.has_sessions:
+        raise not_found()
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Problem(403, "Not allowed", "Another site's page cannot log anybody out.")
     request.session.clear()
     try:
-        target = await room.end_url()
+        target = None if access.login is None else await access.login.end_url()
     except TransientError:  # being logged out here is what counts
         target = None
     return RedirectResponse(target or LOGGED_OUT_PATH, _SEE_OTHER)

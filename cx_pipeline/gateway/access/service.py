@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from pydantic import SecretStr
 from sqlalchemy import Engine
 from starlette.requests import Request
 
@@ -15,7 +16,7 @@ from cx_pipeline.adapters.linking.link_key import link_key
 from cx_pipeline.core.linking.signing import is_signature
 from cx_pipeline.gateway.access import sessions
 from cx_pipeline.gateway.access.claims import ClaimsReader
-from cx_pipeline.gateway.access.configuration import client_secret, require_whole
+from cx_pipeline.gateway.access.configuration import client_secret, require_whole, session_secret
 from cx_pipeline.gateway.access.json_web_tokens import (
     InvalidTokenError,
     RememberedTokens,
@@ -42,7 +43,14 @@ class AccessService:
     jwts: RememberedTokens | None = None
     """None: no issuer is set, so no JWT is believed."""
     login: Login | None = None
-    """None: browsers cannot log in."""
+    """None: browsers cannot log in at an issuer."""
+    ticket_secret: SecretStr | None = None
+    """Signs tickets, where no issuer is set. None: there are none."""
+
+    @property
+    def has_sessions(self) -> bool:
+        """Whether anybody can be logged in in a browser."""
+        return self.login is not None or self.ticket_secret is not None
 
     @property
     def has_login(self) -> bool:
@@ -69,7 +77,7 @@ class AccessService:
     def of_session(self, request: Request) -> Principal | None:
         """Whose browser this is, if somebody logged in there and the session is not over."""
         session: MutableMapping[str, Any] | None = request.scope.get("session")
-        return None if self.login is None or not session else sessions.logged_in(session)
+        return sessions.logged_in(session) if session else None
 
     def of_signature(self, request: Request) -> Principal | None:
         """Who follows a signed link; None if it is not signed by us for this path, or no longer valid."""
@@ -112,7 +120,7 @@ async def open_service(settings: Settings, engine: Engine, metrics: Metrics) -> 
     tokens, key = TokenStore(settings), link_key(settings)
     async with AsyncExitStack() as stack:
         if settings.oidc_issuer is None:
-            yield AccessService(tokens, key)
+            yield AccessService(tokens, key, ticket_secret=session_secret(settings))
             return
         client = await stack.enter_async_context(issuer_client(settings))
         issuer = Issuer(str(settings.oidc_issuer), client)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from cx_pipeline.gateway.access.principal import Principal
 from cx_pipeline.gateway.pages import wording
 from cx_pipeline.gateway.pages.static_files import StaticFiles
+from cx_pipeline.gateway.problems import Problem
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Cookie, Authorization"}
 """Of each page. What a browser may load and run is set for all answers alike: nothing from elsewhere, nothing inline."""
@@ -41,6 +42,12 @@ class Templates:
         has_session = principal.access == "session"
         return self._pages.get_template(name).render(
             principal=principal, has_session=has_session, has_search=principal.access != "signed", **values
+        )
+
+    def problem(self, problem: Problem) -> str:
+        """A page that says what is wrong, and what to do about it, to who followed a link."""
+        return self._pages.get_template("problem.html").render(
+            problem=problem, advice=wording.advice(problem.status), has_session=False, has_search=False
         )
 
 

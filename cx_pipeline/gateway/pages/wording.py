@@ -112,3 +112,18 @@ def size_words(size_bytes: int | None) -> str:
     if size_bytes is None:
         return "unknown"
     return f"{size_bytes / 1_000_000:.1f} MB" if size_bytes >= 100_000 else f"{size_bytes / 1000:.0f} kB"
+
+
+_ADVICE = {
+    401: "The link may have expired, or was changed on its way. Ask for a new one, or log in.",
+    403: "Ask whoever looks after the recordings for the right to do this.",
+    404: "There is no recording here that is yours to hear. It may not be made yet: a call is linked once it is.",
+    410: "This recording was erased for good.",
+    429: "Too much was asked for at once. Wait a little.",
+    503: "Something that is needed does not answer. Try again in a minute.",
+}
+
+
+def advice(status: int) -> str:
+    """What a person may do about an answer of this status."""
+    return _ADVICE.get(status, "If it stays so, tell whoever looks after the recordings.")

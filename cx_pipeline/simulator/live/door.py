@@ -83,7 +83,7 @@ def open_door(gateway_url: str, token: SecretStr | None) -> Iterator[GatewayDoor
         yield GatewayDoor(listener, scripts)
 
 
-def _patiently(told: Callable[[], None]) -> None:
+def _patiently(told: Callable[[], object]) -> None:
     for attempt in stamina.retry_context(
         on=DestinationUnavailableError, attempts=None, timeout=PATIENCE_S, wait_max=2.0
     ):
