@@ -32,6 +32,7 @@ from cx_pipeline.core.errors import DatabaseUnavailableError
 from cx_pipeline.core.events.intake import prepare
 from cx_pipeline.core.events.schema import IDENTITY_COLUMNS
 from cx_pipeline.core.frames import CALL_LEGS
+from cx_pipeline.core.job_names import WINDOW_JOB
 from cx_pipeline.simulator.files import write_events
 from cx_pipeline_tests.end_to_end.simulated_site import DAY, SimulatedSite, simulated_site
 from cx_pipeline_tests.end_to_end.tables import assert_same, rows_of, stored_calls, stored_events, stored_legs
@@ -138,7 +139,7 @@ def test_a_run_of_dagster_that_is_killed_is_made_good_by_the_next(
         "CX_DIRECTORY_FILE": str(site.directory_file),
     }
     keys = [WINDOWS[0].key, WINDOWS[-1].key]
-    command = [sys.executable, "-m", "cx_pipeline.orchestration.launch", *keys]
+    command = [sys.executable, "-m", "cx_pipeline.orchestration.launch", WINDOW_JOB, *keys]
     for file in files:
         Ingestion(engine, site.directory).ingest(file)
     wanted = truth(engine, site)

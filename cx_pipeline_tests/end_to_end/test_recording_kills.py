@@ -19,6 +19,7 @@ from sqlalchemy import Engine, text
 from cx_pipeline.adapters.database.embedded import ensure_databases
 from cx_pipeline.adapters.database.postmaster import Postmaster
 from cx_pipeline.adapters.intake.ingestion import Ingestion
+from cx_pipeline.core.job_names import RECORDING_JOB, WINDOW_JOB
 from cx_pipeline.simulator.audio.plan import AudioPlan
 from cx_pipeline.simulator.audio.simulation import simulate_audio
 from cx_pipeline.simulator.files import write_events
@@ -59,7 +60,7 @@ def environment(
 def launch(environment: dict[str, str], folder: Path) -> "subprocess.Popen[bytes]":
     with (folder / "launch.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "cx_pipeline.orchestration.launch", KEY],
+            [sys.executable, "-m", "cx_pipeline.orchestration.launch", f"{WINDOW_JOB},{RECORDING_JOB}", KEY],
             env=environment,
             cwd=folder,
             stdout=log,

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from cx_pipeline.adapters.linking.window_links import LinkReport
     from cx_pipeline.adapters.storage.frame_store import FrameStore
-    from cx_pipeline.core.frames import FrameContract
     from cx_pipeline.core.windows import Window
 
 
@@ -39,14 +38,13 @@ def recording_links(
     from cx_pipeline.core.frames import RECORDING_LINKS
     from cx_pipeline.core.linking.verdicts import link_verdicts
     from cx_pipeline.core.window_checks import schema_verdict
-    from cx_pipeline.core.windows import as_mark
 
     now, verdicts, pushed = moment_of(context), [], 0
     with transient_failures_retried():
         for window in windows_of(context):
-            report = _linked(database, frames.store(), links, window, now)
+            report, high_water = _linked(database, frames.store(), links, window, now)
             pushed += report.pushed
-            mark = FrameMark(as_mark(now), window.is_open(now))
+            mark = FrameMark(high_water, window.is_open(now))
             receipt = frames.store().write(report.links, RECORDING_LINKS, window, mark)
             found = {"schema": schema_verdict(RECORDING_LINKS, report.links)}
             expected = report.figures.get("expected", 0)
@@ -65,22 +63,28 @@ def recording_links(
 
 def _linked(
     database: Database, store: "FrameStore", links: Links, window: "Window", now: "datetime"
-) -> "LinkReport":
-    """What the window's frames link: of recordings that are not made yet, and lists that were not read, there is nothing."""
+) -> "tuple[LinkReport, int]":
+    """What the window's frames link, and the newest of their marks.
+
+    Of recordings that are not made yet, and of a list that was not read, there is nothing.
+    """
     from cx_pipeline.core.frames import ENRICHED_CALL_LEGS, MIXED_RECORDINGS, RAW_CCM_VOICE_ACTIVITIES
 
-    def found(contract: "FrameContract") -> Any:
-        stored = store.find(contract, window)
-        return contract.schema.to_frame() if stored is None else stored.frame
-
-    return links.link(
+    contracts = (RAW_CCM_VOICE_ACTIVITIES, MIXED_RECORDINGS)
+    stored = [store.find(contract, window) for contract in contracts]
+    activities, recordings = (
+        contract.schema.to_frame() if found is None else found.frame
+        for contract, found in zip(contracts, stored, strict=True)
+    )
+    report = links.link(
         database.engine(),
         window,
-        activities=found(RAW_CCM_VOICE_ACTIVITIES),
+        activities=activities,
         legs=store.read(ENRICHED_CALL_LEGS, window).frame,
-        recordings=found(MIXED_RECORDINGS),
+        recordings=recordings,
         now=now,
     )
+    return report, max((found.mark.high_water for found in stored if found is not None), default=0)
 
 
 def link_assets(windowed: Windowed) -> list[dg.AssetsDefinition]:
