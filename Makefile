@@ -17,9 +17,9 @@ BIN := $(VENV)/bin
 LOCKS := requirements.lock requirements-dev.lock
 LOCK_TOOLS := .venv-lock
 PIP_TOOLS := pip-tools==7.6.2
-# Test processes; each has a database server of its own. One more than the cores of a small machine, as tests wait half
-# of the time. 0: all in one, for a debugger.
-WORKERS := 3
+# Test processes; each has a database server of its own. Twice the cores of a small machine, as tests wait half of
+# the time. 0: all in one, for a debugger.
+WORKERS := 4
 BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py benchmarks/enrich.py \
 	benchmarks/outbox.py benchmarks/mix.py benchmarks/gateway.py benchmarks/gateway_events.py benchmarks/end_to_link.py
 
@@ -54,7 +54,7 @@ up: $(PROJECT) ## database, gateway, web UI and daemon; Ctrl-C ends all
 	@$(BIN)/cx-pipeline up
 
 .PHONY: test
-test: $(PROJECT) $(DEVELOPMENT) ## all tests, three at a time; PYTEST_ARGS='-k window' chooses some
+test: $(PROJECT) $(DEVELOPMENT) ## all tests, four at a time; PYTEST_ARGS='-k window' chooses some
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 # How long the loops are; `make test` runs a few rounds of each.
@@ -70,6 +70,7 @@ stress: export CX_STRESS_MIX_KILLS ?= 50
 stress: export CX_STRESS_AUDIO_HOURS ?= 4
 stress: export CX_STRESS_PLANS ?= 1000
 stress: export CX_STRESS_EXAMPLES ?= 400
+stress: export CX_TEST_EXPLORE ?= 10
 stress: export CX_STRESS_REQUESTS ?= 2000
 stress: export CX_STRESS_OUTAGE_S ?= 60
 stress: export CX_STRESS_LISTENING ?= 1500

@@ -3,7 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -73,7 +73,9 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield entry
 
 
+@cache
 def _module(file: Path) -> Module:
+    """Read once for all the tests that look at it."""
     return Module(file.relative_to(REPOSITORY).as_posix(), file.read_text(encoding="utf-8"))
 
 

@@ -139,12 +139,12 @@ def test_a_signal_ends_it_in_order_with_all_that_it_started(home: Path) -> None:
 
 
 def test_killed_half_way_it_leaves_nothing_running_and_the_next_one_succeeds(home: Path) -> None:
-    process = start(home, "--calls", "25")
+    process = start(home, "--calls", "8", "--recorded", "1")
     until_it_says(process, "Taken in")
     process.kill()
     process.communicate(timeout=60)
     assert nothing_is_left(home)
-    finish(start(home, "--calls", "25"))
+    finish(start(home, "--calls", "8", "--recorded", "1"))
 
 
 def test_two_at_once_in_one_home_are_one_too_many_and_ctrl_c_ends_the_first(home: Path) -> None:

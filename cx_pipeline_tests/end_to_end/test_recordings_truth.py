@@ -27,7 +27,7 @@ from cx_pipeline.simulator.audio.truth import LEG_KEY, NOT_HEARD
 from cx_pipeline.simulator.scenarios import SCENARIOS
 from cx_pipeline_tests.end_to_end.recorded_site import RecordedSite, recorded_site
 
-SEEDS = int(os.environ.get("CX_STRESS_SEEDS", "2"))
+SEEDS = int(os.environ.get("CX_STRESS_SEEDS", "1"))
 FAULTS_OF_CAUSE = {
     NO_MANIFEST: {MISSING_MANIFEST, MISSING_SIDE, NOT_HEARD},
     "FILE_MISSING": {MISSING_FILE},

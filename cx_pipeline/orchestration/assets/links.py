@@ -64,27 +64,23 @@ def recording_links(
 def _linked(
     database: Database, store: "FrameStore", links: Links, window: "Window", now: "datetime"
 ) -> "tuple[LinkReport, int]":
-    """What the window's frames link, and the newest of their marks.
+    """What the window's frames link, and the mark of the list that it goes by.
 
     Of recordings that are not made yet, and of a list that was not read, there is nothing.
     """
     from cx_pipeline.core.frames import ENRICHED_CALL_LEGS, MIXED_RECORDINGS, RAW_CCM_VOICE_ACTIVITIES
 
-    contracts = (RAW_CCM_VOICE_ACTIVITIES, MIXED_RECORDINGS)
-    stored = [store.find(contract, window) for contract in contracts]
-    activities, recordings = (
-        contract.schema.to_frame() if found is None else found.frame
-        for contract, found in zip(contracts, stored, strict=True)
-    )
+    listed = store.find(RAW_CCM_VOICE_ACTIVITIES, window)
+    mixed = store.find(MIXED_RECORDINGS, window)
     report = links.link(
         database.engine(),
         window,
-        activities=activities,
+        activities=RAW_CCM_VOICE_ACTIVITIES.schema.to_frame() if listed is None else listed.frame,
         legs=store.read(ENRICHED_CALL_LEGS, window).frame,
-        recordings=recordings,
+        recordings=MIXED_RECORDINGS.schema.to_frame() if mixed is None else mixed.frame,
         now=now,
     )
-    return report, max((found.mark.high_water for found in stored if found is not None), default=0)
+    return report, 0 if listed is None else listed.mark.high_water
 
 
 def link_assets(windowed: Windowed) -> list[dg.AssetsDefinition]:

@@ -301,7 +301,7 @@ MIXTURES = st.lists(
 
 @settings(
     deadline=None,
-    max_examples=40,
+    max_examples=20,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(lines=MIXTURES, max_lines=st.integers(1, 9))
