@@ -16,7 +16,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from cx_pipeline.adapters.database.call_events import CallEvents
-from cx_pipeline.adapters.database.call_tables import count_quarantined, read_calls, read_legs
+from cx_pipeline.adapters.database.call_tables import read_calls
 from cx_pipeline.adapters.database.connection import open_engine
 from cx_pipeline.adapters.database.embedded import find_embedded, start_embedded, stop_embedded
 from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
@@ -30,22 +30,28 @@ from cx_pipeline.adapters.processes.supervisor import Supervisor
 from cx_pipeline.adapters.processes.window_runs import compute_windows
 from cx_pipeline.adapters.storage.exported_frames import write_text_whole
 from cx_pipeline.cli.demo_links import LinkOutcome, follow_links
-from cx_pipeline.cli.demo_recorders import RecordingOutcome, is_sampled, recording_site, recordings_of
+from cx_pipeline.cli.demo_recorders import (
+    DemoRecorders,
+    RecordingOutcome,
+    is_sampled,
+    recording_site,
+    recordings_of,
+)
 from cx_pipeline.cli.demo_site import (
-    LONGEST_DEMO,
     DemoSite,
     build_site,
     demo_plan,
     demo_settings,
     remove_files,
 )
+from cx_pipeline.cli.demo_summary import summarised
 from cx_pipeline.cli.demo_systems import DemoSystems, Outcome, deliver_all, outcome_of, running_systems
 from cx_pipeline.cli.endings import ending_in_order
 from cx_pipeline.cli.live_phase import play_live_site
 from cx_pipeline.cli.main import EXIT_FOUND_PROBLEMS
 from cx_pipeline.cli.rendering.call_recordings_report import print_call_recordings
 from cx_pipeline.cli.rendering.console import open_console
-from cx_pipeline.cli.rendering.demo_report import DemoSummary, calls_by_type, print_summary
+from cx_pipeline.cli.rendering.demo_report import print_summary
 from cx_pipeline.cli.rendering.details_report import print_details
 from cx_pipeline.cli.rendering.explanation_report import print_explanation
 from cx_pipeline.cli.rendering.recordings_report import print_recordings
@@ -56,7 +62,6 @@ from cx_pipeline.core.directory import Directory
 from cx_pipeline.core.errors import ConfigurationError, CxError
 from cx_pipeline.core.job_names import LINK_JOB, RECORDING_JOB, WINDOW_JOB
 from cx_pipeline.settings import Settings, load_settings
-from cx_pipeline.simulator.comparison import Comparison, compare
 from cx_pipeline.simulator.live.end_to_link import EndToLink
 
 LIVE_WARM_UP_S = 10.0
@@ -118,41 +123,40 @@ def demo(calls: int, seed: int, recorded: float, live_s: float, keep: bool) -> N
         with recording_site(settings, site, folder, recorded, keep=keep) as recorders:
             _say(console, "Recorded", f"{recorders.audio.files:,} files of {recorders.audio.hours:.1f} hours by "
                  "recorders with wrong clocks and broken files")  # fmt: skip
-            with running_systems(with_gateway(recorders.settings, folder), engine, site, folder) as systems:
-                log = given.home.absolute() / "logs" / "demo.log"
-                log.unlink(missing_ok=True)
-                _compute(console, systems.settings, site, [WINDOW_JOB, RECORDING_JOB], log)
-                _deliver(console, systems, engine)
-                # What only now came to be known to the conversation manager can be linked only now.
-                _compute(console, systems.settings, site, [LINK_JOB], log)
-                _deliver(console, systems, engine)
-                outcome = outcome_of(engine, site, systems)
-                heard = recordings_of(engine, site, recorders)
-                with running_gateway(systems.settings) as gateway_url:
-                    followed = follow_links(engine, site.tenants, heard.rows, gateway_url)
-                _say(
-                    console,
-                    "Followed",
-                    f"{followed.links:,} links to recordings, {followed.playing:,} of them play",
-                )
+            log = given.home.absolute() / "logs" / "demo.log"
+            log.unlink(missing_ok=True)
+            told, heard, followed = _tell_and_follow(console, engine, site, recorders, folder, log)
         live = _play_live(console, folder, live_s)
-        comparison, summary = _compare(engine, site, reports, outcome, heard, followed, live, begun)
+        comparison, summary = summarised(engine, site, reports, told, heard, followed, live, begun)
         write_text_whole(json.dumps(summary.as_json(), indent=1) + "\n", folder / "summary.json")
         console.print()
         _explain_one(console, engine, settings, site, directory, recorded)
         console.print()
-        print_summary(console, summary, comparison, outcome.comparison)
+        print_summary(console, summary, comparison, told.comparison)
         print_recordings(console, heard.rows, heard.comparison)
         if not keep:
             remove_files(site, folder)
-    if not (
-        comparison.is_equal
-        and outcome.is_right
-        and heard.is_right
-        and followed.is_right
-        and (live is None or live.is_right)
-    ):
+    is_right = told.is_right and heard.is_right and followed.is_right and (live is None or live.is_right)
+    if not (is_right and comparison.is_equal):
         sys.exit(EXIT_FOUND_PROBLEMS)
+
+
+def _tell_and_follow(
+    console: Console, engine: Engine, site: DemoSite, recorders: DemoRecorders, folder: Path, log: Path
+) -> tuple[Outcome, RecordingOutcome, LinkOutcome]:
+    """Compute the windows, deliver what they tell, link, and follow the links; what came of each."""
+    with running_systems(with_gateway(recorders.settings, folder), engine, site, folder) as systems:
+        _compute(console, systems.settings, site, [WINDOW_JOB, RECORDING_JOB], log)
+        _deliver(console, systems, engine)
+        # What only now came to be known to the conversation manager can be linked only now.
+        _compute(console, systems.settings, site, [LINK_JOB], log)
+        _deliver(console, systems, engine)
+        told = outcome_of(engine, site, systems)
+        heard = recordings_of(engine, site, recorders)
+        with running_gateway(systems.settings) as gateway_url:
+            followed = follow_links(engine, site.tenants, heard.rows, gateway_url)
+    _say(console, "Followed", f"{followed.links:,} links to recordings, {followed.playing:,} of them play")
+    return told, heard, followed
 
 
 def _compute(console: Console, settings: Settings, site: DemoSite, jobs: Sequence[str], log: Path) -> None:
@@ -242,64 +246,6 @@ def _ingest(engine: Engine, directory: Directory, site: DemoSite) -> list[FileRe
         if report.error is not None:
             raise report.error
     return reports
-
-
-def _compare(
-    engine: Engine,
-    site: DemoSite,
-    reports: list[FileReport],
-    outcome: Outcome,
-    heard: RecordingOutcome,
-    followed: LinkOutcome,
-    live: EndToLink | None,
-    begun: float,
-) -> tuple[Comparison, DemoSummary]:
-    """Hold what the tables have of this hour against what truly happened."""
-    start = site.plan.start
-    calls = read_calls(engine, site.tenants).filter(
-        pl.col("start_time").is_between(start, start + LONGEST_DEMO)
-    )
-    legs = read_legs(engine, site.tenants).join(calls, on="call_id", how="semi", maintain_order="left")
-    comparison = compare(site.true_legs, legs)
-    by_intake = sum(report.quarantined for report in reports)
-    summary = DemoSummary(
-        events=sum(report.rows for report in reports),
-        duplicates=sum(report.duplicates for report in reports),
-        quarantined=by_intake + count_quarantined(engine, site.tenants),
-        legs=legs.height,
-        legs_true=comparison.true,
-        legs_matching=comparison.matched,
-        seconds=round(time.monotonic() - begun, 1),
-        calls=calls.height,
-        calls_by_type=calls_by_type(calls),
-        windows=len(site.windows),
-        enriched=outcome.enriched,
-        partial=outcome.partial,
-        pending=outcome.pending,
-        ambiguous=outcome.ambiguous,
-        wrong_matches=outcome.wrong_matches,
-        messages=outcome.messages,
-        delivered=outcome.delivered,
-        retried=outcome.retried,
-        dead=outcome.dead,
-        ledger_once=outcome.ledger_once,
-        order_violations=outcome.order_violations,
-        recordings=heard.recordings,
-        excluded=heard.excluded,
-        lost=heard.lost,
-        audio_hours=heard.audio_hours,
-        mix_seconds=heard.mix_seconds,
-        max_offset_error_ms=heard.comparison.max_offset_error_ms,
-        swapped_channels=heard.comparison.swapped_channels,
-        links=followed.links,
-        wrong_links=followed.wrong + (live.wrong_links if live else 0),
-        links_playing=followed.playing,
-        live_links=live.links if live else 0,
-        live_links_missing=live.missing if live else 0,
-        end_to_link_p50_s=live.p50_s if live else None,
-        end_to_link_p95_s=live.p95_s if live else None,
-    )
-    return comparison, summary
 
 
 def _explain_one(
