@@ -47,8 +47,8 @@ def test_superseded_runs_go_and_the_newest_of_each_window_stays(deployment: Depl
 def test_pages_of_runs_are_seen_to_the_end(
     deployment: Deployment, two_days_later, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(maintenance, "_PAGE", 2)
-    for _ in range(5):
+    monkeypatch.setattr(maintenance, "_PAGE", 1)
+    for _ in range(3):
         newest = deployment.run(KEY).run_id
     prune(deployment)
     assert runs_of_windows(deployment) == {newest}

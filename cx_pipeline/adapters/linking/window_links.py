@@ -68,6 +68,8 @@ def link_window(
         ConfigurationError, InputError: Eleveo refuses us, or answers what cannot be read.
     """
     near = activities_near(activities, legs, window)
+    if near.is_empty():
+        return _nothing_listed(engine, window)
     known = _known_legs(engine, window, near, legs)
     tolerance = timedelta(seconds=settings.link_tolerance_s)
     voice = _voice_candidates(settings, engine, window, near, legs, recordings)
@@ -90,6 +92,15 @@ def link_window(
     figures.update(_figures(told, near, voice, legs))
     figures.update(rows_written=counts.written, rows_deleted=counts.deleted)
     return LinkReport(told, counts.pushed, dict(figures))
+
+
+def _nothing_listed(engine: Engine, window: Window) -> LinkReport:
+    """What there is where the conversation manager lists nothing, as where none is set: what was linked before stays.
+
+    A manager may forget activities sooner than anybody asks what was linked to them.
+    """
+    links = RecordingLinks(engine).of_window(window)
+    return LinkReport(links, 0, {"activities": 0, "links_kept": links.height})
 
 
 def _known_legs(engine: Engine, window: Window, activities: pl.DataFrame, legs: pl.DataFrame) -> pl.DataFrame:

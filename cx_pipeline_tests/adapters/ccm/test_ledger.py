@@ -24,7 +24,7 @@ from cx_pipeline_tests.adapters.ccm.deliverers import KILLED, Deliverers
 from cx_pipeline_tests.adapters.ccm.outbox_content import statuses
 from cx_pipeline_tests.core.messages.enriched_legs import START, hold, leg, legs
 
-MESSAGES = int(os.environ.get("CX_STRESS_MESSAGES", "400"))
+MESSAGES = int(os.environ.get("CX_STRESS_MESSAGES", "200"))
 MESSAGES_OF_A_LEG = 5
 """Started, held, resumed, ended, wrap-up."""
 RUNS = 40

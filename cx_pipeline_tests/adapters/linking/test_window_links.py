@@ -217,12 +217,22 @@ def test_an_activity_that_is_no_more_takes_its_row_with_it_and_not_its_message(
 ) -> None:
     settings = settings_for(tmp_path)
     link(settings, engine, [TOLD], [LEG], [recording_of(LEG)])
-    report = link(settings, engine, [], [LEG], [recording_of(LEG)])
+    report = link(settings, engine, [activity("other", 200, 300)], [LEG], [recording_of(LEG)])
     assert report.figures["rows_deleted"] == 1
-    assert stored_links(engine) == []
+    assert [row["activity_id"] for row in stored_links(engine)] == ["other"]
     again = link(settings, engine, [TOLD | {"activity_id": "another"}], [LEG], [recording_of(LEG)])
     assert again.pushed == 0
     assert again.links["message_id"].to_list() == [messages(engine)[0]["message_id"]]
+
+
+def test_a_manager_that_lists_nothing_any_more_takes_no_link_away(engine: Engine, tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    first = link(settings, engine, [TOLD], [LEG], [recording_of(LEG)])
+    before = stored_links(engine), messages(engine)
+    report = link(settings, engine, [], [LEG], [recording_of(LEG)])
+    assert (report.pushed, report.figures["links_kept"]) == (0, 1)
+    assert report.links.drop("evidence").equals(first.links.drop("evidence"))
+    assert (stored_links(engine), messages(engine)) == before
 
 
 def test_links_are_found_by_window_call_and_leg(engine: Engine, tmp_path: Path) -> None:

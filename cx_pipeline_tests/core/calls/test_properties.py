@@ -277,7 +277,7 @@ def test_the_generator_makes_what_the_properties_are_about() -> None:
     seen: Counter[str] = Counter()
 
     @given(graphs())
-    @examples(12)
+    @examples(30)
     def collect(given_graphs: list[Graph]) -> None:
         result = correlated(events_of(given_graphs))
         seen["graphs"] += len(given_graphs)
