@@ -59,7 +59,7 @@ def live(
     folder: Path | None,
     ccm: str,
 ) -> None:
-    r"""Behave as a site for a while: events, files, records and heartbeats at their moments; and wait for the links.
+    """Behave as a site for a while: events, files, records and heartbeats at their moments; and wait for the links.
 
     The calls that are in progress when it begins are caught up at once. Cisco's tables are simulated in the
     application's own database. With --prepare first, then with its variables `cx-pipeline simulate ccm`, `cx-pipeline up`
@@ -73,7 +73,7 @@ def live(
     A site that is played again within twelve hours wants another --name: the calls that it left in progress last still.
 
     Exit codes: 0 each leg with audio has its link, and none leads to another; 1 some have not, or something failed.
-    """
+    """  # noqa: D301 - click wants the sign itself
     from cx_pipeline.simulator.live.phase import soon
 
     plan = soon(seconds=seconds, calls_per_hour=calls_per_hour, tenants=tenants, seed=seed, name=name)
