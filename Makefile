@@ -39,7 +39,8 @@ MADE := $(VENV)/.made-$(ENVIRONMENT)
 RUNTIME := $(VENV)/.runtime-$(ENVIRONMENT)
 DEVELOPMENT := $(VENV)/.development-$(ENVIRONMENT)
 PROJECT := $(VENV)/.project-$(ENVIRONMENT)-$(call checksum,cat pyproject.toml)
-INSTALL := $(BIN)/python -m pip install --quiet --only-binary :all: --require-hashes
+# What is never imported need not be compiled.
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --only-binary :all: --require-hashes
 
 .PHONY: help
 help: ## what there is

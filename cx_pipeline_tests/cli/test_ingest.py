@@ -163,7 +163,7 @@ def test_a_terminal_sees_a_bar_and_a_pipe_sees_lines(monkeypatch: pytest.MonkeyP
     assert "100 rows read" in coloured.stdout
 
 
-KILLS = int(os.environ.get("CX_STRESS_KILLS", "3"))
+KILLS = int(os.environ.get("CX_STRESS_KILLS", "2"))
 FILES, ROWS_OF_A_FILE = 8, 6_000
 
 

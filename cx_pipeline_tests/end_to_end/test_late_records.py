@@ -36,8 +36,8 @@ HOURS = int(os.environ.get("CX_STRESS_WINDOWS", "1"))
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 START = DAY + 9 * HOUR
 STEP = 30 * MINUTE
-LAST_LOOK = START + (HOURS + 3) * HOUR
-LATE = replace(REALISTIC, late=0.6, late_minutes=(0, 150), missing=0.03, ambiguous=0.02, jitter_ms=200)
+LAST_LOOK = START + (HOURS + 2) * HOUR
+LATE = replace(REALISTIC, late=0.6, late_minutes=(0, 90), missing=0.03, ambiguous=0.02, jitter_ms=200)
 
 Clock = Callable[[datetime], None]
 
