@@ -54,8 +54,9 @@ demo: $(PROJECT) ## an hour of a contact centre: legs, messages, recordings, lin
 up: $(PROJECT) ## database, gateway, web UI and daemon; Ctrl-C ends all
 	@$(BIN)/cx-pipeline up
 
+# What tests and checks need: the gate installs it while it waits for other programs.
 .PHONY: environment
-environment: $(PROJECT) $(DEVELOPMENT) ## what tests and checks need, installed into .venv
+environment: $(PROJECT) $(DEVELOPMENT)
 
 .PHONY: test
 test: $(PROJECT) $(DEVELOPMENT) ## all tests, four at a time; PYTEST_ARGS='-k window' chooses some
