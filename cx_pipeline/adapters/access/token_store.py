@@ -18,7 +18,7 @@ _log = logging.getLogger(__name__)
 class TokenStore:
     """Finds tokens by their text.
 
-    A file that is gone has no tokens. One that cannot be understood leaves the last good ones in force, as a slip in
+    A file that is not there has no tokens, which is told. One that cannot be understood leaves the last good ones in force, as a slip in
     an editor must not lock all recorders out; the log and `trouble` tell of it.
     """
 
@@ -41,6 +41,8 @@ class TokenStore:
             self._version = _version(self._path)
             if self._version is not None:
                 self._tokens = (*self._fixed, *read_token_file(self._path))
+            else:
+                self._miss(self._path)
 
     def find(self, token: str, now: datetime) -> StaticToken | None:
         """The token of this text, if there is one and it has not expired at `now`."""
@@ -66,7 +68,15 @@ class TokenStore:
             _log.error("%s; the tokens of before stay in force", error)
             return
         self._tokens, self.trouble = (*self._fixed, *of_file), ""
+        if version is None:
+            self._miss(self._path)
+            return
         _log.info("read %d tokens of %s", len(of_file), self._path)
+
+    def _miss(self, path: Path) -> None:
+        """Say that the file is not there: else who is refused would look for the fault in the token."""
+        self.trouble = f"there is no file of tokens {path}: cx-pipeline gateway token create makes it"
+        _log.warning("%s; nobody has a token of it", self.trouble)
 
 
 def _version(path: Path) -> tuple[int, ...] | None:

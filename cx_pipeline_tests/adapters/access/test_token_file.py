@@ -147,3 +147,19 @@ def test_a_slip_in_the_file_locks_nobody_out_and_is_told(
     path.write_text("[", encoding="utf-8")
     with pytest.raises(ConfigurationError):
         store_of(path)
+
+
+def test_a_file_that_is_not_there_is_told_until_it_comes_and_again_when_it_goes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_store._log, "disabled", False)
+    path = tmp_path / "tokens.json"
+    store = store_of(path)
+    assert f"there is no file of tokens {path}" in store.trouble
+    assert "nobody has a token of it" in caplog.text
+    path.write_text("[]", encoding="utf-8")
+    store.find("any", datetime.now(UTC))
+    assert store.trouble == ""
+    path.unlink()
+    store.find("any", datetime.now(UTC))
+    assert "gateway token create" in store.trouble
