@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -30,6 +31,16 @@ _TEMPLATE = "template_migrated"
 _numbers = count(1)
 
 
+@contextmanager
+def copied_database(server: Postmaster, template: str) -> Iterator[SecretStr]:
+    """URI (libpq's form) of a copy of a database, which goes with the context."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY".encode())
+        yield SecretStr(server.url(name))
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[Postmaster]:
     """A server of this session's own. Not below pytest's folder, which the server's account may not enter."""
@@ -55,11 +66,8 @@ def database_template(database_server: Postmaster) -> str:
 @pytest.fixture
 def database_url(database_server: Postmaster, database_template: str) -> Iterator[SecretStr]:
     """URI (libpq's form) of a migrated, empty database of this test's own."""
-    name = f"test_{next(_numbers)}"
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-        yield SecretStr(database_server.url(name))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with copied_database(database_server, database_template) as url:
+        yield url
 
 
 @pytest.fixture

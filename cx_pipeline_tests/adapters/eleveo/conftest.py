@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import psycopg
 import pytest
 import stamina
 from pydantic import SecretStr
@@ -18,6 +17,7 @@ from cx_pipeline.settings import Settings
 from cx_pipeline.simulator.eleveo.couples import HeldCouple
 from cx_pipeline.simulator.eleveo.running import RunningEleveo, running_eleveo
 from cx_pipeline_tests.adapters.eleveo.stored_legs import store
+from cx_pipeline_tests.database import copied_database
 
 USER, PASSWORD = "middleware", "s3cret&w?rd/ü"
 START = datetime(2026, 1, 26, 10, tzinfo=UTC)
@@ -90,14 +90,10 @@ def legs(*rows: dict[str, Any]) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def stored_url(
-    database_server: Postmaster, database_template: str, request: pytest.FixtureRequest
-) -> SecretStr:
+def stored_url(database_server: Postmaster, database_template: str) -> Iterator[SecretStr]:
     """A database with one leg, for all tests of a module."""
-    name = request.module.__name__.rpartition(".")[2] + "_of_eleveo"
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-    return SecretStr(database_server.url(name))
+    with copied_database(database_server, database_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

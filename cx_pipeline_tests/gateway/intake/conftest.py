@@ -4,28 +4,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine, text
 
 from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.adapters.database.postmaster import Postmaster
+from cx_pipeline_tests.database import copied_database
 from cx_pipeline_tests.gateway.running import Gateway, gateway_settings_in, running_gateway
 
 EMPTIED = "jtapi_event quarantined_input recording_manifest listener_heartbeat recorder_heartbeat call_end recording_control"
 
 
 @pytest.fixture(scope="module")
-def module_database(
-    database_server: Postmaster, database_template: str, request: pytest.FixtureRequest
-) -> Iterator[SecretStr]:
+def module_database(database_server: Postmaster, database_template: str) -> Iterator[SecretStr]:
     """A migrated database of the module's own."""
-    name = request.module.__name__.rpartition(".")[-1]
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-        yield SecretStr(database_server.url(name))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+    with copied_database(database_server, database_template) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
