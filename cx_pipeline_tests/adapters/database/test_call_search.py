@@ -4,9 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine, insert, text
 
 from cx_pipeline.adapters.database import call_search
@@ -16,6 +14,7 @@ from cx_pipeline.adapters.database.message_tables import enriched_leg
 from cx_pipeline.adapters.database.postmaster import Postmaster
 from cx_pipeline.adapters.database.recordings import Recordings
 from cx_pipeline_tests.adapters.database.test_recordings import WINDOW, finish, missing, plan, uuid, wanted
+from cx_pipeline_tests.database import copied_database
 from cx_pipeline_tests.gateway.pages.recorded_calls import leg_row
 
 TEN = datetime(2026, 3, 2, 10, tzinfo=UTC)
@@ -50,22 +49,20 @@ def search(engine: Engine, tenant_id: str | None = "acme", **wanted_filter: Any)
 @pytest.fixture(scope="module")
 def stored(database_server: Postmaster, database_template: str) -> Iterator[Engine]:
     """Legs that many tests read and none changes."""
-    name = "test_call_search"
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-    engine = engine_for(SecretStr(database_server.url(name)))
-    store(
-        engine,
-        leg(1),
-        leg(2, agent_extension="1017", agent_id="5002", agent_name="Ben Okafor", wrap_up="Refund 100%"),
-        leg(3, customer_identifier="+4930901820", service_identifier="8044", call_type="CONFERENCE"),
-        leg(4, customer_identifier="+493077701", wrap_up=None, call_type="DIRECT_TRANSFER"),
-        leg(5, tenant_id="globex"),
-        leg(6, is_artefact=True),
-        leg(7, agent_name="Be_n", agent_extension="5002", agent_id="77"),
-    )
-    yield engine
-    engine.dispose()
+    with copied_database(database_server, database_template) as url:
+        engine = engine_for(url)
+        store(
+            engine,
+            leg(1),
+            leg(2, agent_extension="1017", agent_id="5002", agent_name="Ben Okafor", wrap_up="Refund 100%"),
+            leg(3, customer_identifier="+4930901820", service_identifier="8044", call_type="CONFERENCE"),
+            leg(4, customer_identifier="+493077701", wrap_up=None, call_type="DIRECT_TRANSFER"),
+            leg(5, tenant_id="globex"),
+            leg(6, is_artefact=True),
+            leg(7, agent_name="Be_n", agent_extension="5002", agent_id="77"),
+        )
+        yield engine
+        engine.dispose()
 
 
 @pytest.mark.parametrize(

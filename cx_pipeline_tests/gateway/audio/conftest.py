@@ -3,14 +3,13 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-import psycopg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.adapters.database.postmaster import Postmaster
 from cx_pipeline_tests.adapters.playback.made_recordings import RING_TEXT, MadeRecordings
+from cx_pipeline_tests.database import copied_database
 from cx_pipeline_tests.gateway.running import Gateway, gateway_settings_in, running_gateway
 
 
@@ -31,15 +30,12 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     """One gateway for all these tests: each makes recordings of its own."""
-    name = "test_gateway_audio"
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-    folder = tmp_path_factory.mktemp("audio")
-    url = SecretStr(database_server.url(name))
-    engine = engine_for(url)
-    settings = gateway_settings_in(
-        folder / "home", url, tokens, key_ring=RING_TEXT, screen_root=folder / "screens"
-    )
-    with running_gateway(settings, tokens) as gateway:
-        yield Stage(gateway, MadeRecordings(gateway.settings, engine), engine)
-    engine.dispose()
+    with copied_database(database_server, database_template) as url:
+        folder = tmp_path_factory.mktemp("audio")
+        engine = engine_for(url)
+        settings = gateway_settings_in(
+            folder / "home", url, tokens, key_ring=RING_TEXT, screen_root=folder / "screens"
+        )
+        with running_gateway(settings, tokens) as gateway:
+            yield Stage(gateway, MadeRecordings(gateway.settings, engine), engine)
+        engine.dispose()

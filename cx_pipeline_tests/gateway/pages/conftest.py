@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import Engine
 
 from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.adapters.database.postmaster import Postmaster
+from cx_pipeline_tests.database import copied_database
 from cx_pipeline_tests.gateway.pages.recorded_calls import RING_TEXT, RecordedCalls
 from cx_pipeline_tests.gateway.pages.samples import Samples, more_calls, sample_calls
 from cx_pipeline_tests.gateway.running import Gateway, gateway_settings_in, running_gateway
@@ -50,18 +49,15 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Stage]:
     """One gateway for all these tests: each makes what else it needs."""
-    name = "test_gateway_pages"
-    with psycopg.connect(database_server.url("postgres"), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {database_template} STRATEGY FILE_COPY".encode())
-    folder = tmp_path_factory.mktemp("pages")
-    url = SecretStr(database_server.url(name))
-    engine = engine_for(url)
-    settings = gateway_settings_in(
-        folder / "home", url, tokens, key_ring=RING_TEXT, screen_root=folder / "screens"
-    )
-    calls, now = RecordedCalls(settings, engine, folder / "streams"), datetime.now(UTC)
-    samples = sample_calls(calls, now, SAMPLE_S)
-    more_calls(calls, now)
-    with running_gateway(settings, tokens) as gateway:
-        yield Stage(gateway, engine, calls, samples)
-    engine.dispose()
+    with copied_database(database_server, database_template) as url:
+        folder = tmp_path_factory.mktemp("pages")
+        engine = engine_for(url)
+        settings = gateway_settings_in(
+            folder / "home", url, tokens, key_ring=RING_TEXT, screen_root=folder / "screens"
+        )
+        calls, now = RecordedCalls(settings, engine, folder / "streams"), datetime.now(UTC)
+        samples = sample_calls(calls, now, SAMPLE_S)
+        more_calls(calls, now)
+        with running_gateway(settings, tokens) as gateway:
+            yield Stage(gateway, engine, calls, samples)
+        engine.dispose()
