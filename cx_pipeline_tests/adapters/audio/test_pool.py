@@ -138,13 +138,15 @@ def test_no_orders_give_no_outcomes() -> None:
 def test_leaving_in_the_middle_ends_all_processes_and_leaves_no_zombie(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir()
     begun = tmp_path / "recordings" / "begun"
+    before = psutil.Process().children()
     with MixPool(3, LONG_S, work) as pool:
         run = pool.run([told("note", 1, tmp_path), told("hang", 2), told("ok", 3)])
         next(run)
         wait_until(begun.exists)
-        mine = psutil.Process().children()
+        workers = [child for child in psutil.Process().children() if child not in before]
         cast("Generator[MixOutcome]", run).close()
-    assert [child for child in mine if child.is_running()] == []
+    assert len(workers) == 3
+    assert [worker for worker in workers if worker.is_running()] == []
 
 
 def test_an_exception_in_the_block_ends_all_processes() -> None:
