@@ -2,12 +2,13 @@
 
 import json
 import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import SecretStr
+
+from cx_pipeline_tests.adapters.ccm.killed_deliverer import deliver_until_killed
+from cx_pipeline_tests.forked import run_forked
 
 KILLED = -signal.SIGKILL
 
@@ -33,7 +34,6 @@ class Deliverers:
             "budget_s": budget_s,
         }
         self._file.write_text(json.dumps(given))
-        command = [sys.executable, "-m", "cx_pipeline_tests.adapters.ccm.killed_deliverer", str(self._file)]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=budget_s + 90, check=False)
-        assert result.returncode in (0, KILLED), result.stderr
-        return result.returncode
+        code = run_forked(deliver_until_killed, self._file, timeout_s=budget_s + 90)
+        assert code in (0, KILLED)
+        return code

@@ -1,15 +1,12 @@
 """Delivers in a process of its own and kills itself, as kill -9 would, at the nth time that a step is reached.
 
-    python -m cx_pipeline_tests.adapters.ccm.killed_deliverer SETTINGS.json
-
-The settings: `database_url`, `ccm` (settings of the conversation manager), `ahead_s` (how far the clock is ahead of
+What it is given, as JSON: `database_url`, `ccm` (settings of the conversation manager), `ahead_s` (how far the clock is ahead of
 the machine's), `step` and `nth` (none: it lives), `budget_s`.
 """
 
 import json
 import os
 import signal
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +18,8 @@ from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.settings import Settings
 
 
-def main(file: Path) -> None:
+def deliver_until_killed(file: Path) -> None:
+    """Deliver as the file says."""
     given = json.loads(file.read_text())
     reached: Counter[str] = Counter()
 
@@ -31,15 +29,10 @@ def main(file: Path) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     ahead = timedelta(seconds=given["ahead_s"])
-    report = deliver(
+    deliver(
         Settings(_env_file=None, **given["ccm"]),
         engine_for(SecretStr(given["database_url"])),
         budget_s=given["budget_s"],
         clock=lambda: datetime.now(UTC) + ahead,
         on_step=on_step,
     )
-    sys.stdout.write(f"{report}\n")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
