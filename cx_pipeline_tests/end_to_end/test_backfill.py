@@ -40,7 +40,7 @@ from cx_pipeline_tests.end_to_end.simulated_site import DAY, SimulatedSite, simu
 from cx_pipeline_tests.end_to_end.tables import assert_same, rows_of, stored_calls, stored_events, stored_legs
 from cx_pipeline_tests.end_to_end.windows import HOUR, hours
 
-COUNT = int(os.environ.get("CX_STRESS_WINDOWS", "3"))
+COUNT = int(os.environ.get("CX_STRESS_WINDOWS", "2"))
 START = DAY + timedelta(hours=9)
 WINDOWS = hours(START, START + COUNT * HOUR)
 PATIENCE_S = 120 + 60 * COUNT

@@ -31,13 +31,13 @@ Facts = pl.DataFrame
 """Events with `number` (their place in the file), `call_key`, and `call_id` and `root_call_key` of their call."""
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> SimulatedSite:
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> SimulatedSite:
     """Every call has call keys of its own: it is known whose windows a late event may touch."""
     return simulated_site(
-        tmp_path,
+        tmp_path_factory.mktemp("site"),
         noise="duplicates=0.02,other_events=0.5",
-        calls=300,
+        calls=200,
         start=START,
         hours=5,
         seed=8,
@@ -46,7 +46,7 @@ def site(tmp_path: Path) -> SimulatedSite:
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def truth(site: SimulatedSite) -> Correlation:
     """The legs once all is known: they are what truly happened."""
     found = correlate(site.events, DEFAULT_RULES, site.directory, NOW)
@@ -54,7 +54,7 @@ def truth(site: SimulatedSite) -> Correlation:
     return found
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def facts(site: SimulatedSite, truth: Correlation) -> Facts:
     usable = prepare(site.events, site.directory).usable.with_row_index("number")
     calls = truth.calls.select("call_id", "root_call_key", call_key="call_keys").explode("call_key")

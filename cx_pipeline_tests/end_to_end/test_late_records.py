@@ -35,7 +35,7 @@ from cx_pipeline_tests.orchestration.test_ticks import tick
 HOURS = int(os.environ.get("CX_STRESS_WINDOWS", "1"))
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 START = DAY + 9 * HOUR
-STEP = 30 * MINUTE
+STEP = (30 if HOURS > 1 else 60) * MINUTE
 LAST_LOOK = START + (HOURS + 2) * HOUR
 LATE = replace(REALISTIC, late=0.6, late_minutes=(0, 90), missing=0.03, ambiguous=0.02, jitter_ms=200)
 

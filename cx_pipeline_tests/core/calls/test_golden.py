@@ -44,6 +44,12 @@ def correlated(events: pl.DataFrame) -> Correlation:
     return correlate(events, DEFAULT_RULES, EMPTY_DIRECTORY, as_of)
 
 
+@cache
+def result_of(name: str) -> Correlation:
+    """What is made of the call by itself."""
+    return correlated(events_of(name))
+
+
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
@@ -87,7 +93,7 @@ def test_there_are_golden_calls() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_golden_call_gives_its_legs(name: str) -> None:
-    result = correlated(events_of(name))
+    result = result_of(name)
     found = _in_order([_comparable(leg) for leg in result.legs.to_dicts()])
     wanted = _in_order([_wanted(leg) for leg in golden(name)["legs"]])
     assert len(found) == len(wanted)
@@ -98,7 +104,7 @@ def test_a_golden_call_gives_its_legs(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_golden_call_leaves_no_event_out_and_keeps_its_schemas(name: str) -> None:
-    result = correlated(events_of(name))
+    result = result_of(name)
     balance(result)
     assert result.counts.quarantined == 0
     assert result.calls.schema == CALL_SCHEMA
@@ -110,7 +116,7 @@ def test_a_golden_call_leaves_no_event_out_and_keeps_its_schemas(name: str) -> N
 @pytest.mark.parametrize("name", NAMES)
 def test_the_order_of_arrival_and_repetition_change_nothing_in_a_golden_call(name: str, seed: int) -> None:
     events = events_of(name)
-    once = correlated(events)
+    once = result_of(name)
     doubled = pl.concat([events, events]).sample(fraction=1.0, shuffle=True, seed=seed)
     again = correlated(doubled)
     assert_frame_equal(again.calls, once.calls)
