@@ -1,12 +1,15 @@
 """Simulated audio: the folder that recorders would have left of simulated calls, and the truth about it."""
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 
 import polars as pl
 
@@ -172,8 +175,20 @@ def _each(
         yield from map(write, tasks)
         return
     # Polars' threads do not live through a fork.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_end_with_parent) as pool:
         yield from pool.map(write, tasks)
+
+
+def _end_with_parent() -> None:
+    """A pool's processes wait for work for ever if the one that began them is killed."""
+    parent = parent_process()
+    if parent is not None:
+        Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)
 
 
 def write_files(folder: Path, orders: list[FileOrder]) -> list[tuple[int, bool]]:
