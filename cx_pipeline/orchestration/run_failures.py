@@ -12,8 +12,11 @@ from cx_pipeline.core.alerting import Failure, Incident, first_error_line
 from cx_pipeline.orchestration.running import PARTITION_TAG, window_of_run
 
 WILL_RETRY_TAG = "dagster/will_retry"
+RETRY_TAG = "dagster/auto_retry_run_id"
+"""The run that repeats a failed one, once there is one."""
 DECISION_GRACE = timedelta(seconds=60)
-"""Dagster writes whether it will retry just after the failure; a process killed in between never writes it."""
+"""Dagster writes whether it will retry just after the failure, and retries within seconds. A process killed in between
+never writes it; and a run is not repeated whose backfill Dagster took for over in between."""
 _WRAPPERS = ("Dagster", "RetryRequested")
 _TELLING = {
     DagsterEventType.ASSET_CHECK_EVALUATION,
@@ -32,10 +35,10 @@ def failures_after(
     for record in instance.fetch_run_status_changes(wanted, limit=limit, ascending=True).records:
         occurred_at = datetime.fromtimestamp(record.timestamp, UTC)
         run = instance.get_run_by_id(record.run_id)
-        if run is not None and _is_undecided(instance, run) and now - occurred_at < DECISION_GRACE:
+        if run is not None and _may_be_repeated(instance, run) and now - occurred_at < DECISION_GRACE:
             break
         event_id = record.storage_id
-        if run is not None and run.tags.get(WILL_RETRY_TAG) != "true":
+        if run is not None and RETRY_TAG not in run.tags:
             failures.append(_failure(instance, run, occurred_at))
     return failures, event_id
 
@@ -64,8 +67,11 @@ def _runs_wanted(incident: Incident, since: datetime) -> Iterator[dg.RunsFilter]
         yield dg.RunsFilter(statuses=success, job_name=incident.last.job, updated_after=since)
 
 
-def _is_undecided(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    return instance.run_retries_enabled and WILL_RETRY_TAG not in run.tags
+def _may_be_repeated(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether it is not decided, or was to be and is not yet."""
+    if WILL_RETRY_TAG not in run.tags:
+        return instance.run_retries_enabled
+    return bool(run.is_complete_and_waiting_to_retry)
 
 
 def _failure(instance: dg.DagsterInstance, run: dg.DagsterRun, occurred_at: datetime) -> Failure:

@@ -64,10 +64,29 @@ def test_a_failure_tells_window_asset_first_error_line_and_run_once(
     assert text.endswith(f"https://cx.example.org/runs/{run_id}")
 
 
-def test_a_try_that_will_be_repeated_is_not_told(deployment: Deployment, receiver: Receiver):
-    deployment.instance.add_run_tags(fail(deployment).run_id, {run_failures.WILL_RETRY_TAG: "true"})
-    Alerts(deployment).tick()
+def test_a_try_that_is_repeated_is_not_told(deployment: Deployment, receiver: Receiver):
+    run_id = fail(deployment).run_id
+    deployment.instance.add_run_tags(run_id, {run_failures.WILL_RETRY_TAG: "true"})
+    alerting = Alerts(deployment)
+    alerting.tick()
+    deployment.instance.add_run_tags(run_id, {run_failures.RETRY_TAG: "another run"})
+    alerting.tick()
+    assert not looked_at(deployment, minutes_later=30).waiting
     assert receiver.received == []
+
+
+def test_a_try_that_was_to_be_repeated_and_is_not_is_told(deployment: Deployment, receiver: Receiver):
+    """Dagster repeats no run of a backfill that it took for over between the failure and its own decision."""
+    deployment.instance.add_run_tags(fail(deployment).run_id, {run_failures.WILL_RETRY_TAG: "true"})
+    assert not looked_at(deployment).waiting
+    (waiting,) = looked_at(deployment, minutes_later=2).waiting
+    assert (str(waiting.message.occasion), waiting.message.count) == ("FAILED", 1)
+
+
+def looked_at(deployment: Deployment, *, minutes_later: int = 0) -> alerts.AlertState:
+    """What is to be told at a first look, some minutes from now."""
+    now = datetime.now(UTC) + timedelta(minutes=minutes_later)
+    return alerts.take_notice(deployment.instance, alerts.AlertState(), {"webhook": None}, now)
 
 
 def test_a_failure_of_which_dagster_has_not_said_whether_it_retries_waits(
