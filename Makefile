@@ -24,7 +24,8 @@ PIP_TOOLS := pip-tools==7.6.2
 WORKERS := 4
 # Where the machine has plenty of memory, tests' files and databases lie in it: none need outlive them.
 SCRATCH = $(shell least=8000000; [ -w /dev/shm ] && [ "$$(df -Pk /dev/shm | awk 'END {print $$4}')" -gt $$least ] \
-	&& [ "$$(awk '/^MemAvailable/ {print $$2}' /proc/meminfo)" -gt $$least ] && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
+	&& [ "$$(awk '/^MemAvailable/ {print $$2}' /proc/meminfo)" -gt $$least ] \
+	&& ! grep -q ' /dev/shm .*noexec' /proc/mounts && echo /dev/shm || echo "$${TMPDIR:-/tmp}")
 BENCHMARKS := benchmarks/correlate.py benchmarks/correlate_steps.py benchmarks/intake.py benchmarks/enrich.py \
 	benchmarks/outbox.py benchmarks/mix.py benchmarks/gateway.py benchmarks/gateway_events.py benchmarks/end_to_link.py
 
