@@ -260,12 +260,15 @@ def test_an_exception_of_a_signal_ends_a_delivery_in_order(site: Site) -> None:
     def end(number: int, frame: object) -> None:
         raise Ended
 
+    unsignalled = threading.Lock()
     fill_calls(site.engine, 30, 3)
 
     def script(post):  # type: ignore[no-untyped-def]
-        if len(site.receiver.committed) == 20:
+        if len(site.receiver.committed) < 20:
+            return OK
+        if unsignalled.acquire(blocking=False):
             os.kill(os.getpid(), signal.SIGUSR1)
-        return OK
+        return Reply(hangs_s=0.5)  # so that the rest is not done before the signal is seen
 
     site.receiver.script = script
     before = signal.signal(signal.SIGUSR1, end)
