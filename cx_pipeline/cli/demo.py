@@ -29,6 +29,7 @@ from cx_pipeline.adapters.intake.ingestion import FileReport, Ingestion
 from cx_pipeline.adapters.processes.supervisor import Supervisor
 from cx_pipeline.adapters.processes.window_runs import compute_windows
 from cx_pipeline.adapters.storage.exported_frames import write_text_whole
+from cx_pipeline.cli.demo_keys import demo_folder
 from cx_pipeline.cli.demo_links import LinkOutcome, follow_links
 from cx_pipeline.cli.demo_recorders import (
     DemoRecorders,
@@ -108,7 +109,7 @@ def demo(calls: int, seed: int, recorded: float, live_s: float, keep: bool) -> N
     """
     begun = time.monotonic()
     given = load_settings()
-    folder = given.home.expanduser().absolute() / "demo"
+    folder = demo_folder(given.home)
     plan = demo_plan(calls, seed, datetime.now(UTC))
     settings = demo_settings(given, folder, plan)
     console = open_console()

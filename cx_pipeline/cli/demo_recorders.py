@@ -19,6 +19,7 @@ from cx_pipeline.adapters.crypto.ring_keys import DEFAULT_TENANT, new_key
 from cx_pipeline.adapters.database.enriched_legs import EnrichedLegs
 from cx_pipeline.adapters.database.recordings import Recordings
 from cx_pipeline.adapters.mixing.finished_audio import FinishedAudio
+from cx_pipeline.cli.demo_keys import RING_FILE
 from cx_pipeline.cli.demo_site import DemoSite
 from cx_pipeline.core.recording.percentages import HUNDREDTHS, sampling_numbers
 from cx_pipeline.core.recording.schema import COMPLETED, FAILED, SKIPPED
@@ -29,7 +30,7 @@ from cx_pipeline.simulator.audio.plan import AudioPlan
 from cx_pipeline.simulator.audio.simulation import SimulatedAudio, simulate_audio
 
 SHORTEST_KEPT_S = 15
-RULE_FILE, RING_FILE, STREAMS = "recording-rules.yaml", "key-ring.json", "streams"
+RULE_FILE, STREAMS = "recording-rules.yaml", "streams"
 WRITERS = 2
 
 

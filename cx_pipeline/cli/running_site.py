@@ -4,7 +4,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import environ
@@ -20,6 +20,7 @@ from cx_pipeline.adapters.processes.dagster_home import (
 )
 from cx_pipeline.adapters.processes.own_environment import environment_of
 from cx_pipeline.adapters.processes.supervisor import Program, Supervisor
+from cx_pipeline.cli.demo_keys import keys_to_listen
 from cx_pipeline.cli.local_access import local_variables
 from cx_pipeline.cli.ports import free_port
 from cx_pipeline.cli.running_gateway import is_alive
@@ -96,7 +97,7 @@ def running_site(
     inherited = environment_of(settings, home.environment) if is_alone else None
     with Supervisor(environment, inherited, home.folder if is_alone else None) as supervisor:
         prepared(supervisor)
-        code_server, *others = _programs(home, logs, host, port)
+        code_server, *others = _programs(home, logs, host, port, keys_to_listen(settings))
         supervisor.start(code_server)
         _wait_until(lambda: _listens(home.socket), supervisor, logs)
         for program in others:
@@ -107,7 +108,9 @@ def running_site(
         yield RunningSite(url, gateway_url, logs, supervisor)
 
 
-def _programs(home: DagsterHome, logs: Path, host: str, port: int) -> list[Program]:
+def _programs(
+    home: DagsterHome, logs: Path, host: str, port: int, gateways: Mapping[str, str]
+) -> list[Program]:
     """Code server first, as the others ask it; the gateway needs none of them."""
     workspace = ["--workspace", str(home.workspace)]
     python = [sys.executable, "-m"]
@@ -122,7 +125,7 @@ def _programs(home: DagsterHome, logs: Path, host: str, port: int) -> list[Progr
     web = [*python, "dagster_webserver", "--host", host, "--port", str(port), *workspace]
     return [
         Program("code server", [*code_server, "--location-name", LOCATION], logs / "code-server.log"),
-        Program("gateway", [*python, "cx_pipeline.gateway"], logs / "gateway.log"),
+        Program("gateway", [*python, "cx_pipeline.gateway"], logs / "gateway.log", gateways),
         Program("web UI", web, logs / "web.log"),
         Program("daemon", [*python, "dagster._daemon", "run", *workspace], logs / "daemon.log"),
     ]

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cx_pipeline.adapters.directory.yaml_file import read_directory_file
 from cx_pipeline.adapters.intake.event_frames import read_event_files
+from cx_pipeline.cli.demo_keys import RING_FILE, demo_folder, keys_to_listen
 from cx_pipeline.cli.demo_site import build_site, demo_plan, demo_settings, remove_files
 from cx_pipeline.cli.demo_systems import TROUBLE
 from cx_pipeline.cli.main import cli
@@ -64,6 +65,17 @@ def test_nobody_elses_database_storage_or_rules_are_touched(tmp_path: Path) -> N
     assert settings.messages_when == "enriched"
     assert settings.outbound_service_identifiers == {}
     assert settings.first_window <= demo_plan(30, 1, NOW).start
+
+
+def test_its_recordings_are_to_be_heard_later_where_no_keys_are_set(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path)
+    assert keys_to_listen(settings) == {}
+    ring = demo_folder(tmp_path) / RING_FILE
+    ring.parent.mkdir()
+    ring.touch()
+    assert keys_to_listen(settings) == {"CX_KEY_RING_FILE": str(ring)}
+    assert keys_to_listen(Settings(home=tmp_path, key_ring_file=tmp_path / "own.json")) == {}
+    assert keys_to_listen(Settings(home=tmp_path, key_ring=SecretStr("{}"))) == {}
 
 
 def test_demos_of_different_calls_do_not_mix(tmp_path: Path) -> None:

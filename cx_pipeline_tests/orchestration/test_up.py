@@ -19,8 +19,11 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import Engine
 
+from cx_pipeline.adapters.crypto.key_ring_file import change_ring_file
+from cx_pipeline.adapters.crypto.ring_keys import DEFAULT_TENANT, new_key
 from cx_pipeline.adapters.database.connection import engine_for
 from cx_pipeline.adapters.database.embedded_server import EmbeddedServer
+from cx_pipeline.cli.demo_keys import RING_FILE, demo_folder
 from cx_pipeline_tests.orchestration.deployment import HOUR, TEN, call, rows_of, store_events
 
 PATIENCE_S = 240.0
@@ -135,6 +138,18 @@ def processes_of(home: Path) -> list[str]:
     return found
 
 
+def who_has(ring: Path) -> list[str]:
+    """The modules whose processes are given these keys."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("CX_KEY_RING_FILE") == str(ring):
+                found.append(process.cmdline()[-1])
+        except psutil.Error:
+            continue
+    return found
+
+
 @contextmanager
 def database(home: Path) -> Iterator[Engine]:
     server = EmbeddedServer(home / "postgres").find()
@@ -148,7 +163,12 @@ def database(home: Path) -> Iterator[Engine]:
 
 @pytest.mark.timeout(900)
 def test_a_backfill_from_the_web_ui_computes_its_windows_and_nothing_outlives_a_kill(home: Path):
+    ring = demo_folder(home) / RING_FILE
+    ring.parent.mkdir()
+    key_id, key = new_key(TEN)
+    change_ring_file(ring, lambda keys: keys.with_key(DEFAULT_TENANT, key_id, key))
     with running(home) as (up, client):
+        assert who_has(ring) == ["cx_pipeline.gateway"]
         with database(home) as engine:
             for number in range(len(KEYS)):
                 store_events(engine, *call(f"1_{number}", TEN + number * HOUR, lasts=timedelta(minutes=50)))

@@ -28,6 +28,8 @@ class Program:
     name: str
     command: Sequence[str]
     log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """For this program alone, beside what all are given."""
 
 
 @dataclass(slots=True)
@@ -133,7 +135,7 @@ class Supervisor:
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    env={**(os.environ if self.inherited is None else self.inherited), **self.environment},
+                    env=self._environment_of(program),
                     cwd=self.folder,
                     start_new_session=True,
                 )
@@ -143,6 +145,10 @@ class Supervisor:
             ) from error
         self._tell_watchdog("group", process.pid)
         return process
+
+    def _environment_of(self, program: Program) -> dict[str, str]:
+        inherited = os.environ if self.inherited is None else self.inherited
+        return {**inherited, **self.environment, **program.environment}
 
     def _clear_away(self, child: _Child) -> None:
         """End what a program left behind in its group."""
