@@ -18,8 +18,8 @@ _log = logging.getLogger(__name__)
 class TokenStore:
     """Finds tokens by their text.
 
-    A file that is not there has no tokens, which is told. One that cannot be understood leaves the last good ones in force, as a slip in
-    an editor must not lock all recorders out; the log and `trouble` tell of it.
+    A file that is not there has no tokens. One that cannot be understood leaves the last good ones in force, as a slip
+    in an editor must not lock all recorders out. Of both, the log and `trouble` tell.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """Delivers in a process of its own and kills itself, as kill -9 would, at the nth time that a step is reached.
 
-What it is given, as JSON: `database_url`, `ccm` (settings of the conversation manager), `ahead_s` (how far the clock is ahead of
-the machine's), `step` and `nth` (none: it lives), `budget_s`.
+What it is given, as JSON: `database_url`, `ccm` (settings of the conversation manager), `ahead_s` (how far the clock is
+ahead of the machine's), `step` and `nth` (none: it lives), `budget_s`.
 """
 
 import json
