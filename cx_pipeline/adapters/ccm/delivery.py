@@ -8,7 +8,7 @@ that hangs holds up nobody but itself.
 import asyncio
 import random
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import datetime, timedelta
 from time import monotonic
@@ -23,6 +23,7 @@ from cx_pipeline.settings import Settings
 __all__ = ["BUDGET_S", "STEPS", "Deliverer", "DeliveryReport", "deliver"]
 
 BUDGET_S = 10.0
+_SIGNALS_SEEN_S = 0.25
 
 STEPS = (
     "before claim",
@@ -121,7 +122,11 @@ def deliver(
     deliverer = Deliverer(settings, engine, clock=clock, jitter=jitter, on_step=on_step)
     with ThreadPoolExecutor(1, thread_name_prefix="deliverer") as pool:
         try:
-            return pool.submit(lambda: asyncio.run(deliverer.run(budget_s))).result()
+            report = pool.submit(lambda: asyncio.run(deliverer.run(budget_s)))
+            # A signal that the system gave to another thread wakes nobody here: look now and then.
+            while not report.done():
+                wait([report], timeout=_SIGNALS_SEEN_S)
+            return report.result()
         finally:
             deliverer.stop()
 

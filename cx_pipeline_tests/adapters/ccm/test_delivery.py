@@ -1,7 +1,6 @@
 """The deliverer against a receiver that answers as it is told, over real HTTP."""
 
 import asyncio
-import os
 import signal
 import threading
 import time
@@ -267,7 +266,8 @@ def test_an_exception_of_a_signal_ends_a_delivery_in_order(site: Site) -> None:
         if len(site.receiver.committed) < 20:
             return OK
         if unsignalled.acquire(blocking=False):
-            os.kill(os.getpid(), signal.SIGUSR1)
+            # To this thread: the system may give a process's signal to any, and wakes no other one.
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         return Reply(hangs_s=0.5)  # so that the rest is not done before the signal is seen
 
     site.receiver.script = script
