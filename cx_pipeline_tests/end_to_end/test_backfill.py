@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from random import Random
@@ -94,8 +95,9 @@ def workspace(site: SimulatedSite) -> Iterator[WorkspaceProcessContext]:
         # It was asked to end; with a killed run behind it, it may go on asking for the database for minutes.
         left = psutil.Process().children(recursive=True)
         for process in psutil.wait_procs(left, timeout=5)[1]:
-            if "dagster" in process.cmdline():
-                process.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended after all
+                if "dagster" in process.cmdline():
+                    process.kill()
 
 
 @pytest.fixture
